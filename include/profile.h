@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Firmware families and what each can take.
+ */
+#ifndef GS_USB_NG_PROFILE_H
+#define GS_USB_NG_PROFILE_H
+
+#include <linux/types.h>
+
+/**
+ * struct gs_profile - one firmware family's rules
+ * @name: as shown in sysfs
+ * @features: feature bits that the driver knows and that have their usual meaning here
+ * @in_flight_channel: frames that a channel may have given to the device and not got back
+ * @in_flight_device: the same for the whole device; per channel when @cap_per_channel
+ * @cap_per_channel: @in_flight_device counts once for each channel the device has
+ * @generation: the firmware returns all 32 bits of an echo id, so the upper 24 can tell
+ *	a late echo from a fresh one
+ * @short_cc: takes 20 bytes for a classic frame on an FD channel
+ * @no_raw_dlc: misreads DLC 9..15 of a classic frame
+ * @cantact_pro: request 8 is DATA_BITTIMING, nominal limits serve for the data phase, and
+ *	OUT frames need the LPC546xx pad byte
+ * @elm: error frames have ELM's meaning
+ * @echo_is_ack: an echo means that the frame was on the bus
+ */
+struct gs_profile {
+	const char *name;
+	u32 features;
+	u16 in_flight_channel;
+	u16 in_flight_device;
+	bool cap_per_channel;
+	bool generation;
+	bool short_cc;
+	bool no_raw_dlc;
+	bool cantact_pro;
+	bool elm;
+	bool echo_is_ack;
+};
+
+/**
+ * struct gs_profile_id - what a device says of itself, all of it forgeable
+ * @vid: idVendor
+ * @pid: idProduct
+ * @if_class: bInterfaceClass of interface 0
+ * @if_subclass: bInterfaceSubClass of interface 0
+ * @manufacturer: string or NULL
+ * @product: string or NULL
+ * @interface: string of interface 0 or NULL
+ * @sw_version: DEVICE_CONFIG
+ * @hw_version: DEVICE_CONFIG
+ * @feature: BT_CONST feature word of channel 0, as received
+ */
+struct gs_profile_id {
+	u16 vid;
+	u16 pid;
+	u8 if_class;
+	u8 if_subclass;
+	const char *manufacturer;
+	const char *product;
+	const char *interface;
+	u32 sw_version;
+	u32 hw_version;
+	u32 feature;
+};
+
+/**
+ * gs_profile_find() - which family is it?
+ * @id: the device's own words
+ *
+ * Never fails: what nobody knows gets the careful defaults that mainline has used for ten
+ * years (echo ids 0..9, 76 bytes for every frame of an FD channel).
+ *
+ * Return: a row of the constant table.
+ */
+const struct gs_profile *gs_profile_find(const struct gs_profile_id *id);
+
+/**
+ * gs_profile_features() - the feature bits that mean something on this family
+ * @profile: the family
+ * @feature: the word as received
+ *
+ * Return: @feature without what the driver doesn't know and without bits that the family uses
+ * for something else.
+ */
+u32 gs_profile_features(const struct gs_profile *profile, u32 feature);
+
+/**
+ * gs_profile_in_flight() - a channel's share of the device
+ * @profile: the family
+ * @n_channels: channels that the device has
+ * @n_open: channels that are open, at least 1
+ *
+ * Return: clamp(device cap / @n_open, 1, per-channel limit)
+ */
+unsigned int gs_profile_in_flight(const struct gs_profile *profile, unsigned int n_channels,
+				  unsigned int n_open);
+
+/**
+ * gs_profile_device_cap() - frames that the whole device may hold
+ * @profile: the family
+ * @n_channels: channels that the device has
+ */
+unsigned int gs_profile_device_cap(const struct gs_profile *profile, unsigned int n_channels);
+
+#endif /* GS_USB_NG_PROFILE_H */
