@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Device time: 32 bits of microseconds become nanoseconds of CLOCK_REALTIME.
+ */
+#ifndef GS_USB_NG_TIMESTAMP_H
+#define GS_USB_NG_TIMESTAMP_H
+
+#include <linux/spinlock.h>
+#include <linux/timecounter.h>
+#include <linux/types.h>
+
+/**
+ * struct gs_clock - the one clock of a device
+ * @lock: guards everything below; taken in softirq and process context
+ * @cc: 32-bit microsecond counter
+ * @tc: its extension to 64 bits of nanoseconds
+ * @counter: newest accepted device time, what @cc reads
+ * @mono_ns: CLOCK_MONOTONIC at which @counter was taken
+ * @started: gs_clock_start() has been called; before that frames get no time
+ * @rejected: samples that were too far from what the host's clock expects
+ */
+struct gs_clock {
+	spinlock_t lock; /* guards all fields */
+	struct cyclecounter cc;
+	struct timecounter tc;
+	u32 counter;
+	u64 mono_ns;
+	bool started;
+	u64 rejected;
+};
+
+/**
+ * gs_clock_init() - make a clock that is not started
+ * @clk: the clock
+ */
+void gs_clock_init(struct gs_clock *clk);
+
+/**
+ * gs_clock_start() - tie device time to host time, dropping any earlier tie
+ * @clk: the clock
+ * @us: device time now
+ * @mono_ns: CLOCK_MONOTONIC now
+ * @real_ns: CLOCK_REALTIME now
+ *
+ * Context: Softirq or process. Takes and releases clk->lock.
+ */
+void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns);
+
+/**
+ * gs_clock_stop() - no time for frames until the next start
+ * @clk: the clock
+ *
+ * Context: Process. Takes and releases clk->lock.
+ */
+void gs_clock_stop(struct gs_clock *clk);
+
+/**
+ * gs_clock_sample() - offer an answer to the TIMESTAMP request, so that the 32 bits don't wrap
+ *	unseen while no frames come
+ * @clk: the clock
+ * @us: device time as answered (may be stale by a USB frame; may be nonsense)
+ * @mono_ns: CLOCK_MONOTONIC now
+ *
+ * Believes @us only if it is within a tolerance of what the host's clock expects, and goes on by
+ * the host's clock otherwise. A failed request is simply not offered: gs_clock_idle() is called
+ * instead.
+ *
+ * Context: Process. Takes and releases clk->lock.
+ * Return: true if it was believed.
+ */
+bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 mono_ns);
+
+/**
+ * gs_clock_idle() - no answer could be had: go on by the host's clock
+ * @clk: the clock
+ * @mono_ns: CLOCK_MONOTONIC now
+ *
+ * Advances the newest known device time by the host time passed, so that a wrap in between is
+ * still counted.
+ *
+ * Context: Process. Takes and releases clk->lock.
+ */
+void gs_clock_idle(struct gs_clock *clk, u64 mono_ns);
+
+/**
+ * gs_clock_frame() - time of a frame
+ * @clk: the clock
+ * @us: timestamp of the frame; may be a little older than the newest one seen
+ * @mono_ns: CLOCK_MONOTONIC now
+ *
+ * A frame newer than the newest known device time also advances the clock, if it is plausible by
+ * the host's clock. A jump (device restarted its counter) doesn't move the clock; that frame gets
+ * the time at which the host sees it.
+ *
+ * Context: softirq. Takes and releases clk->lock.
+ * Return: nanoseconds of CLOCK_REALTIME, 0 when the clock is not started.
+ */
+u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns);
+
+#endif /* GS_USB_NG_TIMESTAMP_H */
