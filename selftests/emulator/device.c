@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The adapter as a whole: creation, power, plugging, its buffer pool and the
+ * queue of frames for the host.
+ */
+#include "device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "referee.h"
+
+struct device_list devices = TAILQ_HEAD_INITIALIZER(devices);
+const struct transport *transport;
+
+static struct frame_list free_frames = TAILQ_HEAD_INITIALIZER(free_frames);
+
+struct frame *frame_get(void)
+{
+	struct frame *f = TAILQ_FIRST(&free_frames);
+
+	if (!f)
+		return xzalloc(sizeof(*f));
+	TAILQ_REMOVE(&free_frames, f, link);
+	f->ch = NULL;
+	f->raw = NULL;
+	f->pooled = f->echo = f->echoed = false;
+	return f;
+}
+
+void frame_put(struct frame *f)
+{
+	if (f->pooled)
+		device_pool_give(f->ch->dev);
+	free(f->raw);
+	f->raw = NULL;
+	TAILQ_INSERT_HEAD(&free_frames, f, link);
+}
+
+bool device_pool_take(struct device *dev)
+{
+	if (dev->pool_used >= dev->pool_total)
+		return false;
+	dev->pool_used++;
+	return true;
+}
+
+void device_pool_give(struct device *dev)
+{
+	dev->pool_used--;
+}
+
+/* Is there room for one more frame from the bus? */
+bool device_rx_room(struct device *dev)
+{
+	if (dev->pool_total)
+		return dev->pool_used < dev->pool_total;
+	return !dev->p->in_queue || dev->in_len < dev->p->in_queue;
+}
+
+/* The adapter's 1 MHz counter at a time of ours. */
+__u32 device_ts(struct device *dev, __u64 t)
+{
+	return dev->ts0 + (__u32)((t - dev->epoch) / NSEC_PER_USEC);
+}
+
+void device_to_host(struct device *dev, struct frame *f)
+{
+	if (dev->p->in_queue && !f->raw && dev->in_len >= dev->p->in_queue) {
+		if (f->echo)
+			referee_gone(f->ch, f->echo_id);
+		frame_put(f);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&dev->in_fifo, f, link);
+	dev->in_len++;
+	device_pump(dev);
+}
+
+/* Drops what waits for the host from one channel, or from all if ch is NULL. */
+void device_purge_in(struct device *dev, struct channel *ch, bool keep_armed)
+{
+	struct frame *f = TAILQ_FIRST(&dev->in_fifo), *next;
+
+	if (f && keep_armed)
+		f = TAILQ_NEXT(f, link);
+	for (; f; f = next) {
+		next = TAILQ_NEXT(f, link);
+		if (ch && f->ch != ch)
+			continue;
+		TAILQ_REMOVE(&dev->in_fifo, f, link);
+		dev->in_len--;
+		frame_put(f);
+	}
+}
+
+/* Queues bytes as one IN transfer, whatever they mean. */
+int device_inject(struct device *dev, const __u8 *data, unsigned int len)
+{
+	struct frame *f = frame_get();
+
+	f->raw = xzalloc(len + 1);
+	memcpy(f->raw, data, len);
+	f->len = len;
+	device_to_host(dev, f);
+	return 0;
+}
+
+/* Moves frames and transfers until nothing more fits. */
+void device_pump(struct device *dev)
+{
+	struct bus *b;
+	__u64 before;
+
+	if (dev->pumping)
+		return;
+	dev->pumping = true;
+	do {
+		before = dev->in_done + dev->out_done;
+		usb_pump_in(dev);
+		usb_pump_out(dev);
+	} while (dev->in_done + dev->out_done != before);
+	dev->pumping = false;
+	TAILQ_FOREACH(b, &buses, link)
+		if (b->stalled_since)
+			bus_kick(b);
+}
+
+static void drop_queue(struct frame_list *q, unsigned int *len)
+{
+	struct frame *f;
+
+	while ((f = TAILQ_FIRST(q))) {
+		TAILQ_REMOVE(q, f, link);
+		if (len)
+			(*len)--;
+		frame_put(f);
+	}
+}
+
+/* CANnectivity keeps one buffer posted on each OUT endpoint. */
+static void post_out(struct device *dev)
+{
+	unsigned int i;
+
+	if (dev->p->when_full != FULL_DEAD)
+		return;
+	for (i = 0; i < (dev->p->two_out ? 2 : 1); i++)
+		if (!dev->out_armed[i])
+			dev->out_armed[i] = device_pool_take(dev);
+}
+
+static void unpost_out(struct device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (dev->out_armed[i])
+			device_pool_give(dev);
+		dev->out_armed[i] = false;
+	}
+}
+
+/* Everything forgotten, as after power comes on. */
+void device_power_on(struct device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nchannels; i++)
+		channel_power_on(&dev->channels[i]);
+	device_purge_in(dev, NULL, false);
+	drop_queue(&dev->tx_fifo, &dev->tx_len);
+	drop_queue(&dev->late, NULL);
+	if (dev->swap)
+		frame_put(dev->swap);
+	dev->swap = NULL;
+	timer_cancel(&dev->late_timer);
+	unpost_out(dev);
+	dev->epoch = now_ns();
+	dev->configuration = 0;
+	dev->in_halted = dev->out_halted = false;
+	dev->in_live = false;
+	dev->identify = false;
+	dev->last_error = 2;
+	dev->inflight = 0;
+}
+
+/* SET_CONFIGURATION; the second one means that the bus was reset before. */
+void device_configured(struct device *dev, bool again)
+{
+	unsigned int i;
+
+	dev->in_halted = dev->out_halted = false;
+	if (again && dev->p->family == FAM_CN) {
+		for (i = 0; i < dev->nchannels; i++)
+			channel_stop(&dev->channels[i], KEEP_IN);
+		unpost_out(dev);
+	}
+	if (again && !TAILQ_EMPTY(&dev->in_fifo)) {
+		/* what was armed on the endpoint is gone */
+		struct frame *f = TAILQ_FIRST(&dev->in_fifo);
+
+		TAILQ_REMOVE(&dev->in_fifo, f, link);
+		dev->in_len--;
+		frame_put(f);
+	}
+	post_out(dev);
+}
+
+/* The bus was suspended: what is left depends on the firmware. */
+void device_suspended(struct device *dev)
+{
+	unsigned int i;
+
+	if (dev->p->family != FAM_CL && dev->p->family != FAM_ELM)
+		return;
+	for (i = 0; i < dev->nchannels; i++)
+		channel_stop(&dev->channels[i], KEEP_ARMED);
+	device_purge_in(dev, NULL, false);
+}
+
+struct device *device_create(const char *id, const struct personality *p)
+{
+	struct device *dev = xzalloc(sizeof(*dev));
+
+	snprintf(dev->id, sizeof(dev->id), "%s", id);
+	dev->p = p;
+	dev->vid = p->vid;
+	dev->pid = p->pid;
+	dev->sw_version = p->sw_version;
+	dev->hw_version = p->hw_version;
+	dev->high_speed = p->high_speed;
+	dev->features = p->features;
+	dev->manufacturer = p->manufacturer;
+	dev->product = p->product;
+	dev->serial = p->serial;
+	dev->port = -1;
+	TAILQ_INIT(&dev->in_xfers);
+	TAILQ_INIT(&dev->out_xfers);
+	TAILQ_INIT(&dev->ctrl_xfers);
+	TAILQ_INIT(&dev->in_fifo);
+	TAILQ_INIT(&dev->tx_fifo);
+	TAILQ_INIT(&dev->late);
+	dev->late_timer.fn = fault_late_timer;
+	return dev;
+}
+
+/* Wires the channels; the last bus of the list serves the rest of them. */
+int device_setup(struct device *dev, unsigned int nchannels, char *const *bus_names,
+		 unsigned int nbuses)
+{
+	const struct personality *p = dev->p;
+	unsigned int i, last;
+
+	if (!nchannels || nchannels > MAX_CHANNELS)
+		return -EINVAL;
+	dev->nchannels = nchannels;
+	dev->channels = xzalloc(nchannels * sizeof(*dev->channels));
+	for (i = 0; i < nchannels; i++) {
+		last = i < nbuses ? i : nbuses - 1;
+		channel_init(&dev->channels[i], dev, i, bus_get(bus_names[last]));
+	}
+	dev->pool_total = p->pool_base + p->pool_per_channel * nchannels;
+	if (p->two_out)
+		dev->pool_total++;
+	TAILQ_INSERT_TAIL(&devices, dev, link);
+	device_power_on(dev);
+	return 0;
+}
+
+struct device *device_find(const char *id)
+{
+	struct device *dev;
+
+	TAILQ_FOREACH(dev, &devices, link)
+		if (!strcmp(dev->id, id))
+			return dev;
+	return NULL;
+}
+
+int device_plug(struct device *dev)
+{
+	int ret;
+
+	if (dev->plugged)
+		return -EALREADY;
+	device_power_on(dev);
+	dev->plugged = true;
+	ret = transport->plug(dev);
+	if (ret)
+		dev->plugged = false;
+	emu_log("%s plug port=%d busid=%s: %d", dev->id, dev->port, dev->busid, ret);
+	return ret;
+}
+
+void device_unplug(struct device *dev)
+{
+	if (!dev->plugged)
+		return;
+	emu_log("%s unplug", dev->id);
+	dev->plugged = false;
+	transport->unplug(dev);
+	usb_cancel_all(dev);
+	device_power_on(dev);
+	ctl_event();
+}
+
+void device_destroy(struct device *dev)
+{
+	unsigned int i;
+
+	device_unplug(dev);
+	device_power_on(dev);
+	for (i = 0; i < dev->nchannels; i++)
+		if (dev->channels[i].inner)
+			bus_free(dev->channels[i].inner);
+	TAILQ_REMOVE(&devices, dev, link);
+	loop_free(dev->channels);
+	loop_free(dev);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * gs-emu-ctl: sends one command to gs-usb-emu, prints what comes back, and
+ * exits with 0 for "ok". Talks to the command socket, or from inside a QEMU
+ * guest to the serial port that is connected to it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OPEN_TRIES	500
+#define OPEN_PAUSE_NS	10000000
+#define REPLY_MS	120000
+
+static int die(const char *what)
+{
+	fprintf(stderr, "gs-emu-ctl: %s: %s\n", what, strerror(errno));
+	return -1;
+}
+
+static int open_socket(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return die(path);
+	return fd;
+}
+
+/* A port can be open once only: another client may have it just now. */
+static int open_port(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = OPEN_PAUSE_NS };
+	int fd, i;
+
+	for (i = 0; i < OPEN_TRIES; i++) {
+		fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		if (fd >= 0 || errno != EBUSY)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return fd < 0 ? die(path) : fd;
+}
+
+static int open_target(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return die(path);
+	return S_ISSOCK(st.st_mode) ? open_socket(path) : open_port(path);
+}
+
+static bool readable(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1;
+}
+
+/* What an earlier client did not wait for. */
+static void drain(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char buf[4096];
+
+	while (poll(&p, 1, 0) == 1 && p.revents & POLLIN)
+		if (read(fd, buf, sizeof(buf)) <= 0)
+			return;
+}
+
+static int send_all(int fd, const char *s, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, s, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return die("write");
+		s += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Prints lines until the verdict. */
+static int print_reply(int fd)
+{
+	static char line[65536];
+	size_t have = 0;
+	char *end;
+	ssize_t n;
+
+	while (readable(fd, REPLY_MS)) {
+		n = read(fd, line + have, sizeof(line) - 1 - have);
+		if (n <= 0)
+			break;
+		have += n;
+		while ((end = memchr(line, '\n', have))) {
+			*end++ = 0;
+			if (!strcmp(line, "ok"))
+				return 0;
+			if (!strncmp(line, "err", 3)) {
+				fprintf(stderr, "gs-emu-ctl: %s\n", line);
+				return 1;
+			}
+			puts(*line == ' ' ? line + 1 : line);
+			have -= end - line;
+			memmove(line, end, have);
+		}
+	}
+	fputs("gs-emu-ctl: no answer\n", stderr);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = getenv("GS_EMU_CTL");
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+	int opt, i, fd;
+
+	while ((opt = getopt(argc, argv, "s:d:")) != -1) {
+		if (opt == '?')
+			return 2;
+		path = optarg;
+	}
+	if (!path || optind == argc) {
+		fputs("usage: gs-emu-ctl [-s SOCKET | -d DEVICE] COMMAND [WORD...]\n", stderr);
+		return 2;
+	}
+	f = open_memstream(&text, &len);
+	if (!f)
+		return 2;
+	for (i = optind; i < argc; i++)
+		fprintf(f, "%s%c", argv[i], i + 1 < argc ? ' ' : '\n');
+	fclose(f);
+	fd = open_target(path);
+	if (fd < 0)
+		return 2;
+	drain(fd);
+	if (send_all(fd, text, len))
+		return 2;
+	return print_reply(fd);
+}
