@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The vendor control requests, one function each: sizes, byte order, timeouts.
+ *
+ * Every function takes the jiffy after which it must not wait any more, so that a
+ * caller under RTNL can give one deadline to all of its requests; a request past the
+ * deadline is not sent. All of them sleep. All return
+ *
+ *   0            done; the status stage says nothing about whether the firmware liked the
+ *                content, candleLight and CANable 2.5 acknowledge nonsense too
+ *   -EPIPE       the device stalled: request, channel or length unknown to it
+ *   -EREMOTEIO   the answer was shorter than the structure
+ *   -ETIMEDOUT   no answer until the deadline, or the deadline had passed
+ *   -ENODEV      the device is gone
+ *   or what the host controller makes of a broken transfer (-EPROTO, -EILSEQ, ...).
+ */
+
+#include <linux/jiffies.h>
+#include <linux/usb.h>
+
+#include "gs_usb_ng.h"
+
+#define GS_REQ_OUT	(USB_DIR_OUT | USB_TYPE_VENDOR | USB_RECIP_INTERFACE)
+#define GS_REQ_IN	(USB_DIR_IN | USB_TYPE_VENDOR | USB_RECIP_INTERFACE)
+
+/* Milliseconds left, at least 1, or 0 when there are none */
+static int gs_usb_ng_time_left(unsigned long until)
+{
+	if (time_after_eq(jiffies, until))
+		return 0;
+
+	return max(jiffies_to_msecs(until - jiffies), 1U);
+}
+
+static int gs_usb_ng_send(struct gs_usb_ng *dev, u8 request, u16 value, u16 index,
+			  const void *data, u16 size, unsigned long until)
+{
+	int timeout = gs_usb_ng_time_left(until);
+
+	if (!timeout)
+		return -ETIMEDOUT;
+
+	return usb_control_msg_send(dev->udev, 0, request, GS_REQ_OUT, value, index, data, size,
+				    timeout, GFP_KERNEL);
+}
+
+static int gs_usb_ng_recv(struct gs_usb_ng *dev, u8 request, u16 value, u16 index, void *data,
+			  u16 size, unsigned long until)
+{
+	int timeout = gs_usb_ng_time_left(until);
+
+	if (!timeout)
+		return -ETIMEDOUT;
+
+	return usb_control_msg_recv(dev->udev, 0, request, GS_REQ_IN, value, index, data, size,
+				    timeout, GFP_KERNEL);
+}
+
+/**
+ * gs_usb_ng_host_format() - announce little endian
+ * @dev: the adapter
+ * @until: deadline, jiffies
+ *
+ * The first request after plugging in. wValue 1 and wIndex = interface number are what the
+ * original firmware expects here and in DEVICE_CONFIG.
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_host_format(struct gs_usb_ng *dev, unsigned long until)
+{
+	const struct gs_host_config cfg = { .byte_order = cpu_to_le32(GS_HOST_FORMAT_LE) };
+
+	return gs_usb_ng_send(dev, GS_BREQ_HOST_FORMAT, 1,
+			      dev->intf->cur_altsetting->desc.bInterfaceNumber,
+			      &cfg, sizeof(cfg), until);
+}
+
+/**
+ * gs_usb_ng_device_config() - versions and number of channels
+ * @dev: the adapter
+ * @cfg: result
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_device_config(struct gs_usb_ng *dev, struct gs_device_config *cfg,
+			    unsigned long until)
+{
+	return gs_usb_ng_recv(dev, GS_BREQ_DEVICE_CONFIG, 1,
+			      dev->intf->cur_altsetting->desc.bInterfaceNumber,
+			      cfg, sizeof(*cfg), until);
+}
+
+/**
+ * gs_usb_ng_bt_const() - features, clock and nominal limits of a channel
+ * @dev: the adapter
+ * @channel: channel number
+ * @bt: result
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_bt_const(struct gs_usb_ng *dev, u8 channel, struct gs_device_bt_const *bt,
+		       unsigned long until)
+{
+	return gs_usb_ng_recv(dev, GS_BREQ_BT_CONST, channel, 0, bt, sizeof(*bt), until);
+}
+
+/**
+ * gs_usb_ng_bt_const_ext() - the same with the limits of the data phase
+ * @dev: the adapter
+ * @channel: channel number; must offer BT_CONST_EXT
+ * @bt: result
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_bt_const_ext(struct gs_usb_ng *dev, u8 channel, struct gs_device_bt_const_ext *bt,
+			   unsigned long until)
+{
+	return gs_usb_ng_recv(dev, GS_BREQ_BT_CONST_EXT, channel, 0, bt, sizeof(*bt), until);
+}
+
+static int gs_usb_ng_mode(struct gs_usb_ng *dev, u8 channel, u32 mode, u32 flags,
+			  unsigned long until)
+{
+	const struct gs_device_mode dm = {
+		.mode = cpu_to_le32(mode),
+		.flags = cpu_to_le32(flags),
+	};
+
+	return gs_usb_ng_send(dev, GS_BREQ_MODE, channel, 0, &dm, sizeof(dm), until);
+}
+
+/**
+ * gs_usb_ng_reset() - stop a channel, also one that is stopped
+ * @dev: the adapter
+ * @channel: channel number
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_reset(struct gs_usb_ng *dev, u8 channel, unsigned long until)
+{
+	return gs_usb_ng_mode(dev, channel, GS_MODE_RESET, 0, until);
+}
+
+/**
+ * gs_usb_ng_start() - go on the bus; the bit timing was sent after the last reset
+ * @dev: the adapter
+ * @channel: channel number
+ * @flags: GS_FEATURE_* bits, all of them offered by the channel
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_start(struct gs_usb_ng *dev, u8 channel, u32 flags, unsigned long until)
+{
+	return gs_usb_ng_mode(dev, channel, GS_MODE_START, flags, until);
+}
+
+static int gs_usb_ng_send_bittiming(struct gs_usb_ng *dev, u8 request, u8 channel,
+				    const struct can_bittiming *bt, unsigned long until)
+{
+	const struct gs_device_bittiming dbt = {
+		.prop_seg = cpu_to_le32(bt->prop_seg),
+		.phase_seg1 = cpu_to_le32(bt->phase_seg1),
+		.phase_seg2 = cpu_to_le32(bt->phase_seg2),
+		.sjw = cpu_to_le32(bt->sjw),
+		.brp = cpu_to_le32(bt->brp),
+	};
+
+	return gs_usb_ng_send(dev, request, channel, 0, &dbt, sizeof(dbt), until);
+}
+
+/**
+ * gs_usb_ng_bittiming() - set the nominal bit timing of a stopped channel
+ * @dev: the adapter
+ * @channel: channel number
+ * @bt: within the channel's limits
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_bittiming(struct gs_usb_ng *dev, u8 channel, const struct can_bittiming *bt,
+			unsigned long until)
+{
+	return gs_usb_ng_send_bittiming(dev, GS_BREQ_BITTIMING, channel, bt, until);
+}
+
+/**
+ * gs_usb_ng_data_bittiming() - set the data bit timing of a stopped channel
+ * @dev: the adapter
+ * @channel: channel number
+ * @bt: within the channel's limits
+ * @until: deadline, jiffies
+ *
+ * Only for a start with FD: CANable 2.5 turns FD on by this very request.
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_data_bittiming(struct gs_usb_ng *dev, u8 channel, const struct can_bittiming *bt,
+			     unsigned long until)
+{
+	u8 request = dev->profile->cantact_pro ? GS_BREQ_CANTACT_PRO_DATA_BITTIMING :
+						 GS_BREQ_DATA_BITTIMING;
+
+	return gs_usb_ng_send_bittiming(dev, request, channel, bt, until);
+}
+
+/**
+ * gs_usb_ng_timestamp() - device time
+ * @dev: the adapter; must offer HW_TIMESTAMP
+ * @us: result, microseconds; candleLight answers with the time of the last SOF
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_timestamp(struct gs_usb_ng *dev, u32 *us, unsigned long until)
+{
+	__le32 timestamp;
+	int err;
+
+	err = gs_usb_ng_recv(dev, GS_BREQ_TIMESTAMP, 0, 0, &timestamp, sizeof(timestamp), until);
+	if (err)
+		return err;
+
+	*us = le32_to_cpu(timestamp);
+	return 0;
+}
+
+/**
+ * gs_usb_ng_identify() - blink
+ * @dev: the adapter
+ * @channel: channel number; must offer IDENTIFY
+ * @on: start or stop
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_identify(struct gs_usb_ng *dev, u8 channel, bool on, unsigned long until)
+{
+	const struct gs_device_identify id = { .mode = cpu_to_le32(on) };
+
+	return gs_usb_ng_send(dev, GS_BREQ_IDENTIFY, channel, 0, &id, sizeof(id), until);
+}
+
+/**
+ * gs_usb_ng_get_termination() - is the 120 ohm resistor on?
+ * @dev: the adapter
+ * @channel: channel number; must offer TERMINATION
+ * @on: result
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_get_termination(struct gs_usb_ng *dev, u8 channel, bool *on, unsigned long until)
+{
+	struct gs_device_termination term;
+	int err;
+
+	err = gs_usb_ng_recv(dev, GS_BREQ_GET_TERMINATION, channel, 0, &term, sizeof(term), until);
+	if (err)
+		return err;
+
+	*on = term.state;
+	return 0;
+}
+
+/**
+ * gs_usb_ng_set_termination() - switch the 120 ohm resistor
+ * @dev: the adapter
+ * @channel: channel number; must offer TERMINATION
+ * @on: on or off
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_set_termination(struct gs_usb_ng *dev, u8 channel, bool on, unsigned long until)
+{
+	const struct gs_device_termination term = { .state = cpu_to_le32(on) };
+
+	return gs_usb_ng_send(dev, GS_BREQ_SET_TERMINATION, channel, 0, &term, sizeof(term),
+			      until);
+}
+
+/**
+ * gs_usb_ng_get_state() - controller state and error counters
+ * @dev: the adapter
+ * @channel: channel number; must offer GET_STATE
+ * @state: result, as received
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_get_state(struct gs_usb_ng *dev, u8 channel, struct gs_device_state *state,
+			unsigned long until)
+{
+	return gs_usb_ng_recv(dev, GS_BREQ_GET_STATE, channel, 0, state, sizeof(*state), until);
+}
+
+/**
+ * gs_usb_ng_bus_off_recovery() - let the controller leave bus-off
+ * @dev: the adapter
+ * @channel: channel number; was started with BUS_OFF_RECOVERY
+ * @until: deadline, jiffies
+ *
+ * The payload has no meaning, but without a data stage nothing happens
+ * (candleLight_fw pull request 317).
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_bus_off_recovery(struct gs_usb_ng *dev, u8 channel, unsigned long until)
+{
+	const struct gs_device_bus_off_recovery req = { };
+
+	return gs_usb_ng_send(dev, GS_BREQ_BUS_OFF_RECOVERY, channel, 0, &req, sizeof(req), until);
+}
