@@ -97,9 +97,9 @@ struct gs_dma_slot {
  * @over_releases: releases refused because the slot was free already
  */
 struct gs_dma_pool_info {
-	unsigned int capacity;
-	unsigned int in_use;
-	unsigned int high_water;
+	u64 capacity;
+	u64 in_use;
+	u64 high_water;
 	u64 acquires;
 	u64 reuses;
 	u64 exhaustions;

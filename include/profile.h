@@ -99,6 +99,8 @@ unsigned int gs_profile_in_flight(const struct gs_profile *profile, unsigned int
  * gs_profile_device_cap() - frames that the whole device may hold
  * @profile: the family
  * @n_channels: channels that the device has
+ *
+ * Return: frames, at least 1
  */
 unsigned int gs_profile_device_cap(const struct gs_profile *profile, unsigned int n_channels);
 

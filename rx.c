@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The bulk IN path: received frames, echoes and error frames of all channels.
+ *
+ * A completion handler looks at the status, puts the slot on a lock-free list and schedules
+ * the one NAPI of the device. All else happens in the poll, in completion order: decoding,
+ * echoes, sk_buffs, and submitting the transfer again. That keeps frames in order without
+ * sorting, gives one context to reason about, and is back-pressure: a transfer goes back to
+ * the device when its frame is on its way up, so a host that is late makes the device wait
+ * instead of dropping frames itself.
+ *
+ * Completions come in hard interrupts, softirqs (with interrupts off on some controllers)
+ * and process context; nothing here assumes which.
+ */
+
+#include <linux/netdevice.h>
+#include <linux/timekeeping.h>
+#include <linux/usb.h>
+
+#include "gs_usb_ng.h"
+#include "zerocopy.h"
+
+/* IN host frames lie at 8n + 4, so that their data is aligned to 8 */
+#define GS_RX_ALIGN	8
+#define GS_RX_OFFSET	4
+
+/**
+ * gs_usb_ng_poll_soon() - have the poll run
+ * @dev: the adapter
+ *
+ * In process context BHs are held off around it, so that the softirq runs at once; anywhere else
+ * that would be wrong, local_bh_enable() must not be called with interrupts off.
+ *
+ * Context: Any.
+ */
+void gs_usb_ng_poll_soon(struct gs_usb_ng *dev)
+{
+	if (hardirq_count() || softirq_count() || irqs_disabled()) {
+		napi_schedule(&dev->napi);
+		return;
+	}
+
+	local_bh_disable();
+	napi_schedule(&dev->napi);
+	local_bh_enable();
+}
+
+static void gs_usb_ng_rx_complete(struct urb *urb)
+{
+	struct gs_dma_slot *slot = urb->context;
+	struct gs_usb_ng *dev = gs_dma_slot_priv(slot);
+	int status = urb->status;
+
+	if (likely(!status)) {
+		llist_add(&slot->node, &dev->rx_done);
+		gs_usb_ng_poll_soon(dev);
+		return;
+	}
+
+	/* Parked: rx_close() finds it in the pool */
+	if (gs_usb_ng_is_unlink(status))
+		return;
+
+	gs_usb_ng_dev_count(dev, GS_DEV_RX_URB_ERRORS);
+	gs_usb_ng_rx_fault(dev, slot, status);
+}
+
+static void gs_usb_ng_rx_refuse(struct gs_usb_ng *dev, const struct gs_wire_rx *rx,
+				enum gs_wire_verdict verdict, unsigned int len)
+{
+	struct device *log = &dev->intf->dev;
+
+	switch (verdict) {
+	case GS_WIRE_OK:
+		break;
+	case GS_WIRE_SHORT:
+		gs_usb_ng_dev_count(dev, GS_DEV_RX_SHORT);
+		dev_warn_ratelimited(log, "IN transfer of %u bytes is shorter than its frame\n",
+				     len);
+		break;
+	case GS_WIRE_BAD_CHANNEL:
+		gs_usb_ng_dev_count(dev, GS_DEV_RX_BAD_CHANNEL);
+		dev_warn_ratelimited(log, "frame from channel %u of %u\n", rx->channel,
+				     dev->n_channels);
+		break;
+	case GS_WIRE_BAD_DLC:
+		gs_usb_ng_count(dev->ch[rx->channel], GS_CH_RX_BAD_DLC);
+		dev_warn_ratelimited(log, "channel %u: frame with DLC %u\n", rx->channel, rx->dlc);
+		break;
+	case GS_WIRE_BAD_FLAGS:
+		gs_usb_ng_count(dev->ch[rx->channel], GS_CH_RX_BAD_FLAGS);
+		dev_warn_ratelimited(log, "channel %u: frame with id %#x, flags %#x, DLC %u\n",
+				     rx->channel, rx->can_id, rx->flags, rx->dlc);
+		break;
+	case GS_WIRE_FD_OFF:
+		gs_usb_ng_count(dev->ch[rx->channel], GS_CH_RX_FD_OFF);
+		dev_warn_ratelimited(log, "channel %u: CAN FD frame, but FD is off\n",
+				     rx->channel);
+		break;
+	}
+}
+
+static u64 gs_usb_ng_rx_time(struct gs_usb_ng *dev, const struct gs_wire_rx *rx)
+{
+	u64 mono;
+
+	if (!rx->has_ts)
+		return 0;
+
+	mono = ktime_get_ns();
+	/* The first frame ties the clock: the TIMESTAMP request may be answered with a stale
+	 * time, or with 0 always (candleLight on STM32F4)
+	 */
+	if (unlikely(!READ_ONCE(dev->clock.started)))
+		gs_clock_start(&dev->clock, rx->ts_us, mono, ktime_get_real_ns());
+
+	return gs_clock_frame(&dev->clock, rx->ts_us, mono);
+}
+
+/* One flag stands for one or more frames that the device had no room for */
+static void gs_usb_ng_rx_overflow(struct gs_channel *ch, u64 hwtstamp)
+{
+	const struct gs_wire_error err = { .ctrl_overflow = CAN_ERR_CRTL_RX_OVERFLOW };
+
+	gs_usb_ng_count(ch, GS_CH_RX_OVERFLOW);
+	gs_usb_ng_channel_error(ch, &err, hwtstamp);
+}
+
+static void gs_usb_ng_rx_frame(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 hwtstamp)
+{
+	struct net_device_stats *stats = &ch->netdev->stats;
+	struct sk_buff *skb;
+
+	skb = gs_zc_rx_skb(ch->netdev, rx, ch->can.ctrlmode & CAN_CTRLMODE_CC_LEN8_DLC);
+	if (unlikely(!skb)) {
+		gs_usb_ng_count(ch, GS_CH_RX_NO_SKB);
+		return;
+	}
+
+	stats->rx_packets++;
+	stats->rx_bytes += rx->len;
+	gs_zc_set_hwtstamp(skb, hwtstamp);
+	netif_receive_skb(skb);
+}
+
+/* Handle one transfer; returns the channel that an echo completed a frame of, or NULL */
+static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs_dma_slot *slot)
+{
+	unsigned int len = slot->urb->actual_length;
+	enum gs_wire_verdict verdict;
+	struct gs_wire_error err;
+	struct gs_channel *ch;
+	struct gs_wire_rx rx;
+	unsigned int whole;
+	u64 hwtstamp;
+
+	gs_usb_ng_dev_count(dev, GS_DEV_RX_TRANSFERS);
+	/* CANtact Pro and CANable 2.5 send zero-length packets now and then */
+	if (unlikely(!len)) {
+		gs_usb_ng_dev_count(dev, GS_DEV_RX_EMPTY);
+		return NULL;
+	}
+
+	gs_dma_slot_for_cpu(slot, len);
+	verdict = gs_wire_decode(&rx, slot->buf, len, dev->n_channels, dev->ch_mode);
+	if (unlikely(verdict != GS_WIRE_OK)) {
+		gs_usb_ng_rx_refuse(dev, &rx, verdict, len);
+		return NULL;
+	}
+
+	/* One frame a transfer on every firmware known: what follows is padding */
+	whole = (rx.fd ? GS_FRAME_FD_LEN : GS_FRAME_CC_LEN) + (rx.has_ts ? GS_FRAME_TS_LEN : 0);
+	if (unlikely(len > whole))
+		atomic64_add(len - whole, &dev->stat[GS_DEV_RX_TRAILING]);
+
+	ch = dev->ch[rx.channel];
+	/* Pairs with the release in gs_usb_ng_channel_start(): a running channel is complete */
+	if (unlikely(!smp_load_acquire(&ch->running))) {
+		gs_usb_ng_count(ch, GS_CH_RX_STOPPED);
+		return NULL;
+	}
+
+	hwtstamp = gs_usb_ng_rx_time(dev, &rx);
+
+	if (unlikely(rx.flags & GS_FLAG_OVERFLOW))
+		gs_usb_ng_rx_overflow(ch, hwtstamp);
+
+	if (rx.echo_id != GS_ECHO_ID_RX) {
+		gs_usb_ng_tx_echo(ch, &rx, hwtstamp);
+		return ch;
+	}
+
+	if (unlikely(rx.can_id & CAN_ERR_FLAG)) {
+		gs_wire_parse_error(&err, &rx, dev->profile->elm);
+		gs_usb_ng_channel_error(ch, &err, hwtstamp);
+	} else {
+		gs_usb_ng_rx_frame(ch, &rx, hwtstamp);
+	}
+
+	return NULL;
+}
+
+/**
+ * gs_usb_ng_rx_submit() - give an IN slot to the device
+ * @dev: the adapter
+ * @slot: not on any list
+ * @gfp: by context
+ *
+ * A slot is never lost: one that can't be submitted is tried again later, one of a stopped
+ * pool is parked until the pool is closed.
+ *
+ * Context: Any.
+ */
+void gs_usb_ng_rx_submit(struct gs_usb_ng *dev, struct gs_dma_slot *slot, gfp_t gfp)
+{
+	int err;
+
+	gs_dma_slot_for_device(slot, dev->rx_size);
+	err = usb_submit_urb(slot->urb, gfp);
+	/* -EPERM: the pool is stopped, the slot is parked */
+	if (likely(!err) || gs_usb_ng_is_unlink(err))
+		return;
+
+	gs_usb_ng_dev_count(dev, GS_DEV_RX_SUBMIT_ERRORS);
+	gs_usb_ng_rx_fault(dev, slot, err);
+}
+
+static struct gs_dma_slot *gs_usb_ng_rx_next(struct gs_usb_ng *dev)
+{
+	struct gs_dma_slot *slot;
+
+	if (!dev->rx_backlog)
+		dev->rx_backlog = llist_reverse_order(llist_del_all(&dev->rx_done));
+	if (!dev->rx_backlog)
+		return NULL;
+
+	slot = llist_entry(dev->rx_backlog, struct gs_dma_slot, node);
+	dev->rx_backlog = dev->rx_backlog->next;
+
+	return slot;
+}
+
+static int gs_usb_ng_poll(struct napi_struct *napi, int budget)
+{
+	struct gs_usb_ng *dev = container_of(napi, struct gs_usb_ng, napi);
+	struct gs_channel *ch, *last = NULL;
+	struct gs_dma_slot *slot;
+	int work = 0;
+
+	gs_usb_ng_tx_reap_failed(dev);
+
+	while (work < budget) {
+		slot = gs_usb_ng_rx_next(dev);
+		if (!slot)
+			break;
+
+		ch = gs_usb_ng_rx_transfer(dev, slot);
+		if (ch && ch != last) {
+			if (last)
+				gs_usb_ng_tx_tell_bql(last);
+			last = ch;
+		}
+		gs_usb_ng_rx_submit(dev, slot, GFP_ATOMIC);
+		work++;
+	}
+
+	if (last)
+		gs_usb_ng_tx_tell_bql(last);
+
+	if (work < budget)
+		napi_complete_done(napi, work);
+
+	return work;
+}
+
+/**
+ * gs_usb_ng_rx_open() - start to receive
+ * @dev: the adapter; its lock is held; no channel is running
+ *
+ * Context: Process, sleeps.
+ * Return: 0, -ENOMEM, or what usb_submit_urb() says of the first transfer. Later ones that fail
+ * are tried again by rx_retry.
+ */
+int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
+{
+	struct gs_dma_slot *slot;
+	unsigned int i;
+	int err;
+
+	err = gs_dma_pool_warm_up(dev->rx_pool, GS_USB_NG_RX_SLOTS);
+	if (err)
+		return err;
+
+	for (i = 0; i < GS_USB_NG_RX_SLOTS; i++) {
+		slot = gs_dma_pool_get_or_acquire(dev->rx_pool, i, "rx");
+		usb_fill_bulk_urb(slot->urb, dev->udev, dev->pipe_in, slot->buf, dev->rx_size,
+				  gs_usb_ng_rx_complete, slot);
+	}
+
+	dev->rx_backoff = 0;
+	dev->rx_halted = false;
+	napi_enable(&dev->napi);
+	gs_dma_pool_start(dev->rx_pool);
+
+	slot = gs_dma_pool_slot(dev->rx_pool, 0);
+	err = usb_submit_urb(slot->urb, GFP_KERNEL);
+	if (err) {
+		gs_usb_ng_rx_close(dev);
+		return err;
+	}
+	for (i = 1; i < GS_USB_NG_RX_SLOTS; i++)
+		gs_usb_ng_rx_submit(dev, gs_dma_pool_slot(dev->rx_pool, i), GFP_KERNEL);
+
+	return 0;
+}
+
+/**
+ * gs_usb_ng_rx_close() - stop receiving and give the memory back
+ * @dev: the adapter; its lock is held; no channel is running
+ *
+ * Context: Process, sleeps.
+ */
+void gs_usb_ng_rx_close(struct gs_usb_ng *dev)
+{
+	unsigned int i;
+
+	gs_dma_pool_stop(dev->rx_pool);
+	napi_disable(&dev->napi);
+	/* It can't find a transfer that it could submit any more */
+	cancel_delayed_work_sync(&dev->rx_retry);
+
+	llist_del_all(&dev->rx_done);
+	llist_del_all(&dev->rx_failed);
+	dev->rx_backlog = NULL;
+
+	for (i = 0; i < GS_USB_NG_RX_SLOTS; i++)
+		gs_dma_slot_put(gs_dma_pool_slot(dev->rx_pool, i));
+	gs_dma_pool_cool_down(dev->rx_pool);
+}
+
+/**
+ * gs_usb_ng_rx_init() - make the poll and the pool, without memory yet
+ * @dev: the adapter
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or -ENOMEM
+ */
+int gs_usb_ng_rx_init(struct gs_usb_ng *dev)
+{
+	struct gs_dma_pool_params params = {
+		.name = dev_name(&dev->intf->dev),
+		.size = dev->rx_size,
+		.align = GS_RX_ALIGN,
+		.offset = GS_RX_OFFSET,
+		.max = GS_USB_NG_RX_SLOTS,
+		.dir = DMA_FROM_DEVICE,
+		.priv = dev,
+	};
+
+	init_llist_head(&dev->rx_done);
+	init_llist_head(&dev->rx_failed);
+
+	dev->rx_pool = gs_usb_ng_pool_create(dev, &params);
+	if (!dev->rx_pool)
+		return -ENOMEM;
+
+	dev->napi_dev = gs_compat_alloc_netdev_dummy();
+	if (!dev->napi_dev) {
+		gs_dma_pool_destroy(dev->rx_pool);
+		return -ENOMEM;
+	}
+	netif_napi_add(dev->napi_dev, &dev->napi, gs_usb_ng_poll);
+
+	return 0;
+}
+
+/**
+ * gs_usb_ng_rx_exit() - undo gs_usb_ng_rx_init()
+ * @dev: the adapter, all channels closed
+ *
+ * Context: Process, sleeps.
+ */
+void gs_usb_ng_rx_exit(struct gs_usb_ng *dev)
+{
+	netif_napi_del(&dev->napi);
+	gs_compat_free_netdev_dummy(dev->napi_dev);
+	gs_dma_pool_destroy(dev->rx_pool);
+}

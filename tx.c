@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames to send: from the queue into a slot, out through the bulk OUT pipe, and done when
+ * the device echoes them.
+ *
+ * A slot has two independent owners, the OUT transfer and the echo that is owed; each holds
+ * a reference, and they finish in either order. What makes a frame complete exactly once is
+ * GS_TX_OWED: whoever clears it owns the skb and the bytes that BQL counts. That is the
+ * poll for an echo and for a failed transfer, and process context for a channel that was
+ * stopped, once the queue is off and no poll is looking at it (gs_usb_ng_tx_drop_owed()).
+ *
+ * Nothing is allocated and nothing is mapped per frame but the clone that is echoed.
+ */
+
+#include <linux/can/dev.h>
+#include <linux/can/length.h>
+#include <linux/can/skb.h>
+#include <linux/netdevice.h>
+#include <linux/usb.h>
+#include <net/netdev_queues.h>
+
+#include "gs_usb_ng.h"
+#include "zerocopy.h"
+
+/* Slot index within an echo id; the rest is the generation where the firmware keeps it */
+#define GS_TX_ID_SLOT		0xff
+#define GS_TX_ID_GENERATION	8
+
+static int gs_usb_ng_tx_room(struct gs_channel *ch)
+{
+	return (int)READ_ONCE(ch->tx_limit) - (int)gs_dma_pool_in_use(ch->tx_pool);
+}
+
+/**
+ * gs_usb_ng_tx_wake() - let the queue go on if there is room
+ * @ch: the channel
+ *
+ * Called after a slot has come back or the limit has grown. Never wakes a channel that is
+ * not running or in bus-off: those are woken when they start.
+ *
+ * Context: Any.
+ */
+void gs_usb_ng_tx_wake(struct gs_channel *ch)
+{
+	/* The slot's return before the look at the queue state; pairs with the barrier in
+	 * netif_txq_try_stop()
+	 */
+	smp_mb();
+	if (netif_queue_stopped(ch->netdev) && READ_ONCE(ch->running) &&
+	    netif_carrier_ok(ch->netdev) && gs_usb_ng_tx_room(ch) > 0)
+		netif_wake_queue(ch->netdev);
+}
+
+static void gs_usb_ng_tx_put(struct gs_channel *ch, struct gs_dma_slot *slot)
+{
+	if (gs_dma_slot_put(slot))
+		gs_usb_ng_tx_wake(ch);
+}
+
+static void gs_usb_ng_tx_mark_failed(struct gs_channel *ch, struct gs_tx_frame *frame)
+{
+	set_bit(GS_TX_FAILED, &frame->state);
+	/* The frame's mark before the channel's, the channel's before the device's; the poll
+	 * takes them in the reverse order with xchg()
+	 */
+	smp_store_release(&ch->tx_failed, true);
+	/* As above */
+	smp_store_release(&ch->dev->tx_failed, true);
+	gs_usb_ng_count(ch, GS_CH_TX_URB_ERRORS);
+}
+
+static void gs_usb_ng_tx_complete(struct urb *urb)
+{
+	struct gs_dma_slot *slot = urb->context;
+	struct gs_channel *ch = gs_dma_slot_priv(slot);
+	struct gs_usb_ng *dev = ch->dev;
+	int status = urb->status;
+
+	if (likely(!status)) {
+		gs_usb_ng_tx_put(ch, slot);
+		return;
+	}
+
+	/* Unlinked: whoever stops the channel drops what is owed */
+	if (gs_usb_ng_is_unlink(status)) {
+		gs_dma_slot_put(slot);
+		return;
+	}
+
+	gs_usb_ng_tx_mark_failed(ch, &ch->frame[slot->index]);
+	gs_dma_slot_put(slot);
+	gs_usb_ng_tx_fault(dev, status);
+	gs_usb_ng_poll_soon(dev);
+}
+
+/* Give an encoded frame to the device. The transfer's reference is held; on failure the poll
+ * drops the frame.
+ */
+static void gs_usb_ng_tx_submit(struct gs_channel *ch, struct gs_dma_slot *slot)
+{
+	int err;
+
+	err = usb_submit_urb(slot->urb, GFP_ATOMIC);
+	if (likely(!err))
+		return;
+
+	gs_usb_ng_tx_mark_failed(ch, &ch->frame[slot->index]);
+	gs_dma_slot_put(slot);
+	if (!gs_usb_ng_is_unlink(err) && net_ratelimit())
+		netdev_warn(ch->netdev, "OUT transfer not accepted: %pe\n", ERR_PTR(err));
+	gs_usb_ng_poll_soon(ch->dev);
+}
+
+/* Take one of the device's places; false when it holds as many frames as its firmware can take */
+static bool gs_usb_ng_tx_take_place(struct gs_usb_ng *dev)
+{
+	if (likely(atomic_inc_return(&dev->tx_in_flight) <= (int)dev->tx_cap))
+		return true;
+
+	atomic_dec(&dev->tx_in_flight);
+	return false;
+}
+
+/* Submit frames that waited for a place, oldest first. Only more channels than places make
+ * frames wait, since the limits of the open channels add up to the cap otherwise.
+ */
+static void gs_usb_ng_tx_submit_waiting(struct gs_usb_ng *dev)
+{
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	struct gs_channel *ch;
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->tx_wait_lock, flags);
+	while (!list_empty(&dev->tx_waiting) && gs_usb_ng_tx_take_place(dev)) {
+		frame = list_first_entry(&dev->tx_waiting, struct gs_tx_frame, waiting);
+		list_del_init(&frame->waiting);
+		ch = dev->ch[frame->channel];
+		slot = gs_dma_pool_slot(ch->tx_pool, frame - ch->frame);
+		gs_usb_ng_tx_submit(ch, slot);
+	}
+	spin_unlock_irqrestore(&dev->tx_wait_lock, flags);
+}
+
+static void gs_usb_ng_tx_leave_place(struct gs_usb_ng *dev)
+{
+	/* Full barrier: pairs with the one in gs_usb_ng_tx_wait() */
+	if (atomic_dec_return(&dev->tx_in_flight) < (int)dev->tx_cap &&
+	    unlikely(!list_empty(&dev->tx_waiting)))
+		gs_usb_ng_tx_submit_waiting(dev);
+}
+
+static void gs_usb_ng_tx_wait(struct gs_channel *ch, struct gs_tx_frame *frame)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	unsigned long flags;
+
+	gs_usb_ng_count(ch, GS_CH_TX_WAITED);
+	spin_lock_irqsave(&dev->tx_wait_lock, flags);
+	list_add_tail(&frame->waiting, &dev->tx_waiting);
+	spin_unlock_irqrestore(&dev->tx_wait_lock, flags);
+
+	/* The list before the count: a place left meanwhile must not be missed */
+	smp_mb();
+	gs_usb_ng_tx_submit_waiting(dev);
+}
+
+/**
+ * gs_usb_ng_tx() - ndo_start_xmit
+ * @skb: a CAN frame; consumed
+ * @netdev: the channel
+ *
+ * The queue is stopped before the last slot is taken, so there always is one; should there be
+ * none all the same the frame is dropped and counted.
+ *
+ * Context: BHs disabled, one at a time (__netif_tx_lock).
+ * Return: NETDEV_TX_OK
+ */
+netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev)
+{
+	struct gs_channel *ch = netdev_priv(netdev);
+	struct gs_usb_ng *dev = ch->dev;
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	bool is_fd;
+
+	if (can_dev_dropped_skb(netdev, skb))
+		return NETDEV_TX_OK;
+
+	/* The core drops these from 6.19 on; before, a packet socket gets them this far */
+	is_fd = can_is_canfd_skb(skb);
+	if (!(is_fd ? ch->wire.fd : can_is_can_skb(skb))) {
+		netdev->stats.tx_dropped++;
+		kfree_skb(skb);
+		return NETDEV_TX_OK;
+	}
+
+	slot = gs_dma_pool_acquire(ch->tx_pool, "tx");
+	if (unlikely(!slot)) {
+		gs_usb_ng_count(ch, GS_CH_TX_NO_SLOT);
+		netif_stop_queue(netdev);
+		gs_usb_ng_tx_wake(ch);
+		kfree_skb(skb);
+		return NETDEV_TX_OK;
+	}
+
+	frame = &ch->frame[slot->index];
+	frame->echo_id = slot->index;
+	if (READ_ONCE(dev->generation) != GS_GENERATION_OFF)
+		frame->echo_id |= (u32)slot->seq << GS_TX_ID_GENERATION;
+	frame->frame_len = can_skb_get_frame_len(skb);
+	frame->data_len = can_skb_get_data_len(skb);
+
+	slot->urb->transfer_buffer_length =
+		gs_wire_encode(slot->buf, &ch->wire, frame->echo_id,
+			       (const struct canfd_frame *)skb->data, is_fd);
+	gs_dma_slot_for_device(slot, slot->urb->transfer_buffer_length);
+
+	skb = gs_zc_echo_skb(skb, netdev);
+	if (unlikely(!skb)) {
+		gs_usb_ng_count(ch, GS_CH_TX_NO_SKB);
+		gs_dma_slot_put(slot);
+		return NETDEV_TX_OK;
+	}
+	frame->skb = skb;
+
+	netdev_sent_queue(netdev, frame->frame_len);
+	gs_dma_slot_get(slot);
+	/* All of the frame before it can be completed, by an honest device or another one; pairs
+	 * with the acquire in gs_usb_ng_tx_echo()
+	 */
+	smp_store_release(&frame->state, BIT(GS_TX_OWED));
+
+	if (likely(gs_usb_ng_tx_take_place(dev)))
+		gs_usb_ng_tx_submit(ch, slot);
+	else
+		gs_usb_ng_tx_wait(ch, frame);
+
+	netif_subqueue_maybe_stop(netdev, 0, gs_usb_ng_tx_room(ch), 1, 1);
+
+	return NETDEV_TX_OK;
+}
+
+/* The caller has cleared GS_TX_OWED and so owns the frame: give back all but the skb */
+static void gs_usb_ng_tx_settle(struct gs_channel *ch, struct gs_dma_slot *slot,
+				struct gs_tx_frame *frame)
+{
+	ch->bql_pkts++;
+	ch->bql_bytes += frame->frame_len;
+	gs_usb_ng_tx_leave_place(ch->dev);
+	gs_usb_ng_tx_put(ch, slot);
+}
+
+/**
+ * gs_usb_ng_tx_tell_bql() - report what was completed since the last call
+ * @ch: the channel
+ *
+ * Context: The poll, or process context with the poll synchronised.
+ */
+void gs_usb_ng_tx_tell_bql(struct gs_channel *ch)
+{
+	if (!ch->bql_pkts)
+		return;
+
+	netdev_completed_queue(ch->netdev, ch->bql_pkts, ch->bql_bytes);
+	ch->bql_pkts = 0;
+	ch->bql_bytes = 0;
+}
+
+static void gs_usb_ng_tx_drop(struct gs_channel *ch, struct gs_dma_slot *slot,
+			      struct gs_tx_frame *frame)
+{
+	kfree_skb(frame->skb);
+	gs_usb_ng_tx_settle(ch, slot, frame);
+}
+
+/* Is it the id that was sent? A firmware that keeps the low byte only is found out by its first
+ * echo; ids are not told apart by generation on such a device from then on.
+ */
+static bool gs_usb_ng_tx_same_id(struct gs_channel *ch, u32 sent, u32 got)
+{
+	struct gs_usb_ng *dev = ch->dev;
+
+	if (likely(sent == got)) {
+		if (unlikely(dev->generation == GS_GENERATION_TRYING) && got > GS_TX_ID_SLOT)
+			WRITE_ONCE(dev->generation, GS_GENERATION_ON);
+		return true;
+	}
+
+	if ((sent & GS_TX_ID_SLOT) != got)
+		return false;
+
+	if (dev->generation == GS_GENERATION_TRYING) {
+		dev_info(&dev->intf->dev,
+			 "firmware truncates echo ids, late echoes can't be told apart\n");
+		WRITE_ONCE(dev->generation, GS_GENERATION_OFF);
+	}
+
+	return dev->generation == GS_GENERATION_OFF;
+}
+
+/**
+ * gs_usb_ng_tx_echo() - the device says that a frame was sent
+ * @ch: the channel, running
+ * @rx: the echo; nothing but its id can be relied on
+ * @hwtstamp: ns, 0 for none
+ *
+ * An echo for a slot that isn't in use, of another generation, or of a frame that was
+ * completed before is counted and dropped.
+ *
+ * Context: The poll.
+ */
+void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 hwtstamp)
+{
+	u32 id = rx->echo_id;
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	struct sk_buff *skb;
+
+	if (READ_ONCE(ch->dev->generation) != GS_GENERATION_OFF)
+		id &= GS_TX_ID_SLOT;
+
+	slot = gs_dma_pool_lookup(ch->tx_pool, id);
+	if (!slot) {
+		gs_usb_ng_count(ch, GS_CH_ECHO_UNKNOWN);
+		if (net_ratelimit())
+			netdev_warn(ch->netdev, "echo of a frame that is not out, id %#x\n",
+				    rx->echo_id);
+		return;
+	}
+
+	frame = &ch->frame[slot->index];
+	/* While the reference is held the frame stays what it is; OWED is the last thing that
+	 * xmit sets (its release pairs with this acquire)
+	 */
+	if (!(smp_load_acquire(&frame->state) & BIT(GS_TX_OWED))) {
+		gs_usb_ng_count(ch, GS_CH_ECHO_DUPLICATE);
+		goto out_put;
+	}
+	if (!gs_usb_ng_tx_same_id(ch, frame->echo_id, rx->echo_id)) {
+		gs_usb_ng_count(ch, GS_CH_ECHO_STALE);
+		goto out_put;
+	}
+	if (!test_and_clear_bit(GS_TX_OWED, &frame->state)) {
+		gs_usb_ng_count(ch, GS_CH_ECHO_DUPLICATE);
+		goto out_put;
+	}
+
+	ch->netdev->stats.tx_packets++;
+	ch->netdev->stats.tx_bytes += frame->data_len;
+
+	skb = gs_zc_echo_done(frame->skb, hwtstamp);
+	gs_usb_ng_tx_settle(ch, slot, frame);
+	if (skb)
+		netif_receive_skb(skb);
+
+out_put:
+	gs_usb_ng_tx_put(ch, slot);
+}
+
+/**
+ * gs_usb_ng_tx_reap_failed() - drop the frames whose OUT transfers failed
+ * @dev: the adapter
+ *
+ * Context: The poll.
+ */
+void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
+{
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	struct gs_channel *ch;
+	unsigned int i, s;
+
+	if (likely(!READ_ONCE(dev->tx_failed)) || !xchg(&dev->tx_failed, false))
+		return;
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		/* Pairs with the release that let the channel run */
+		if (!smp_load_acquire(&ch->running) || !xchg(&ch->tx_failed, false))
+			continue;
+
+		for (s = 0; s < dev->profile->in_flight_channel; s++) {
+			slot = gs_dma_pool_lookup(ch->tx_pool, s);
+			if (!slot)
+				continue;
+			frame = &ch->frame[s];
+			if (test_bit(GS_TX_FAILED, &frame->state) &&
+			    test_and_clear_bit(GS_TX_OWED, &frame->state)) {
+				ch->netdev->stats.tx_errors++;
+				gs_usb_ng_tx_drop(ch, slot, frame);
+			}
+			gs_usb_ng_tx_put(ch, slot);
+		}
+		gs_usb_ng_tx_tell_bql(ch);
+	}
+}
+
+/**
+ * gs_usb_ng_tx_stop() - no OUT transfer of this channel is under way any more
+ * @ch: the channel; its queue is off
+ *
+ * Context: Process, sleeps.
+ */
+void gs_usb_ng_tx_stop(struct gs_channel *ch)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	struct gs_tx_frame *frame, *next;
+	LIST_HEAD(mine);
+
+	gs_dma_pool_stop(ch->tx_pool);
+
+	/* What waits for a place never became a transfer, but holds a transfer's reference */
+	spin_lock_irq(&dev->tx_wait_lock);
+	list_for_each_entry_safe(frame, next, &dev->tx_waiting, waiting) {
+		if (frame->channel != ch->index)
+			continue;
+		list_move_tail(&frame->waiting, &mine);
+		/* Dropping what is owed leaves a place for each frame */
+		atomic_inc(&dev->tx_in_flight);
+	}
+	spin_unlock_irq(&dev->tx_wait_lock);
+
+	list_for_each_entry_safe(frame, next, &mine, waiting) {
+		list_del_init(&frame->waiting);
+		gs_dma_slot_put(gs_dma_pool_slot(ch->tx_pool, frame - ch->frame));
+	}
+}
+
+/**
+ * gs_usb_ng_tx_drop_owed() - give up on every echo that is still owed
+ * @ch: the channel: not running, queue off, transfers stopped, polls synchronised
+ *
+ * The one place where a stopped channel's frames are dropped; BQL is reset with nothing in
+ * flight, since completing more than was sent is a BUG() there.
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_tx_drop_owed(struct gs_channel *ch)
+{
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	unsigned int s;
+
+	for (s = 0; s < ch->dev->profile->in_flight_channel; s++) {
+		slot = gs_dma_pool_lookup(ch->tx_pool, s);
+		if (!slot)
+			continue;
+		frame = &ch->frame[s];
+		if (test_and_clear_bit(GS_TX_OWED, &frame->state)) {
+			gs_usb_ng_count(ch, GS_CH_TX_ABANDONED);
+			gs_usb_ng_tx_drop(ch, slot, frame);
+		}
+		gs_dma_slot_put(slot);
+	}
+
+	WRITE_ONCE(ch->tx_failed, false);
+	gs_usb_ng_tx_tell_bql(ch);
+	netdev_reset_queue(ch->netdev);
+}
+
+/**
+ * gs_usb_ng_tx_open() - get the memory for a channel that opens
+ * @ch: the channel
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or -ENOMEM
+ */
+int gs_usb_ng_tx_open(struct gs_channel *ch)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	unsigned int n = dev->profile->in_flight_channel;
+	struct gs_dma_slot *slot;
+	unsigned int s;
+	int err;
+
+	err = gs_dma_pool_warm_up(ch->tx_pool, n);
+	if (err)
+		return err;
+
+	for (s = 0; s < n; s++) {
+		slot = gs_dma_pool_slot(ch->tx_pool, s);
+		usb_fill_bulk_urb(slot->urb, dev->udev, dev->pipe_out, slot->buf, 0,
+				  gs_usb_ng_tx_complete, slot);
+	}
+
+	return 0;
+}
+
+/**
+ * gs_usb_ng_tx_close() - give the memory back
+ * @ch: the channel, with nothing in flight
+ *
+ * Context: Process, sleeps.
+ */
+void gs_usb_ng_tx_close(struct gs_channel *ch)
+{
+	gs_dma_pool_cool_down(ch->tx_pool);
+}
+
+/**
+ * gs_usb_ng_tx_init() - make the channel's pool, without memory yet
+ * @ch: the channel, its profile known
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or -ENOMEM
+ */
+int gs_usb_ng_tx_init(struct gs_channel *ch)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	char name[48];
+	struct gs_dma_pool_params params = {
+		.name = name,
+		.size = GS_FRAME_OUT_MAX,
+		/* for host controllers that copy what isn't aligned to 4 (dwc2, musb) */
+		.align = 4,
+		.max = dev->profile->in_flight_channel,
+		.dir = DMA_TO_DEVICE,
+		.priv = ch,
+	};
+	unsigned int s;
+
+	snprintf(name, sizeof(name), "%s tx %u", dev_name(&dev->intf->dev), ch->index);
+	for (s = 0; s < dev->profile->in_flight_channel; s++) {
+		INIT_LIST_HEAD(&ch->frame[s].waiting);
+		ch->frame[s].channel = ch->index;
+	}
+
+	ch->tx_pool = gs_usb_ng_pool_create(dev, &params);
+
+	return ch->tx_pool ? 0 : -ENOMEM;
+}
+
+/**
+ * gs_usb_ng_tx_exit() - undo gs_usb_ng_tx_init()
+ * @ch: the channel, closed
+ *
+ * Context: Process, sleeps.
+ */
+void gs_usb_ng_tx_exit(struct gs_channel *ch)
+{
+	gs_dma_pool_destroy(ch->tx_pool);
+	ch->tx_pool = NULL;
+}
