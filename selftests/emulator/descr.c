@@ -156,6 +156,20 @@ int descr_config(struct device *dev, __u8 *out)
 	return p - out;
 }
 
+/* USB 2.01 devices have one; this says no more than that. */
+static int descr_bos(const struct device *dev, __u8 *out)
+{
+	static const __u8 bos[] = {
+		USB_DT_BOS_SIZE, USB_DT_BOS, USB_DT_BOS_SIZE + USB_DT_USB_EXT_CAP_SIZE, 0, 1,
+		USB_DT_USB_EXT_CAP_SIZE, USB_DT_DEVICE_CAPABILITY, USB_CAP_TYPE_EXT, 0, 0, 0, 0,
+	};
+
+	if (dev->p->bcd_usb < 0x0201)
+		return -EPIPE;
+	memcpy(out, bos, sizeof(bos));
+	return sizeof(bos);
+}
+
 static int get_descriptor(struct device *dev, __u16 value, __u8 *reply)
 {
 	int ret;
@@ -172,6 +186,8 @@ static int get_descriptor(struct device *dev, __u16 value, __u8 *reply)
 		return ret;
 	case USB_DT_DEVICE_QUALIFIER:
 		return descr_qualifier(dev, reply);
+	case USB_DT_BOS:
+		return descr_bos(dev, reply);
 	case USB_DT_STRING:
 		return descr_string(dev, value & 0xff, reply);
 	default:

@@ -99,7 +99,8 @@ static int start(struct channel *ch, __u32 flags)
 		return -EINVAL;
 	if (flags & dev->features & F_TDC && !ch->has_tdc)
 		return -EINVAL;
-	flags &= dev->features;
+	/* candleLight FD builds know one-shot without saying so */
+	flags &= dev->features | (p->family == FAM_CL ? F_ONE_SHOT : 0);
 	if (p->family == FAM_ELM) {
 		flags &= ~(F_ELM_PROTOCOL | F_ELM_BLOBS);
 		/* a data bit timing is what turns FD on here */

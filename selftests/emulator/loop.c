@@ -149,6 +149,19 @@ static void run_timers(void)
 	}
 }
 
+void loop_simulate(__u64 time)
+{
+	struct timer *t;
+
+	while ((t = TAILQ_FIRST(&timers)) && t->due <= time) {
+		if (t->due > turn_time)
+			turn_time = t->due;
+		timer_cancel(t);
+		t->fn(t);
+	}
+	turn_time = time;
+}
+
 static void run_works(void)
 {
 	struct work *w;

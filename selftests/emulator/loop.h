@@ -50,6 +50,9 @@ struct buf {
 __u64 now_ns(void);
 void loop_update_time(void);
 
+/* For tests: lets time pass up to then, with all timers on the way. */
+void loop_simulate(__u64 time);
+
 int loop_init(void);
 int loop_run(void);
 void loop_stop(int status);
