@@ -178,7 +178,7 @@ static void bus_log(struct bus *b, enum bus_error err)
 		snprintf(e->who, sizeof(e->who), "%s:%u", b->tx_channel->dev->id,
 			 b->tx_channel->idx);
 	else
-		strcpy(e->who, "ext");
+		snprintf(e->who, sizeof(e->who), "ext");
 	if (b->record && !err) {
 		struct timespec mono, real;
 
@@ -392,7 +392,8 @@ int bus_replay(struct bus *b, const char *path, double speed)
 	src = xzalloc(sizeof(*src));
 	src->log = f;
 	src->speed = speed;
-	src->start = src->due = now_ns();
+	src->start = now_ns();
+	src->due = now_ns();
 	if (!source_read(src)) {
 		fclose(f);
 		free(src);

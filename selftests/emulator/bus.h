@@ -30,7 +30,7 @@ struct source {
 };
 
 struct bus_log_entry {
-	__u64 time;		/* start of frame */
+	__u64 time;		/* end of frame */
 	__u64 duration;
 	char who[48];
 	struct can_msg msg;

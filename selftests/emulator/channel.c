@@ -194,7 +194,8 @@ void channel_force_bus_off(struct channel *ch)
 void channel_recover(struct channel *ch)
 {
 	timer_cancel(&ch->recover);
-	ch->tec = ch->rec = 0;
+	ch->tec = 0;
+	ch->rec = 0;
 	ch->no_ack = false;
 	ch->state = CAN_STATE_ERROR_ACTIVE;
 	emu_log("%s:%u recovered", ch->dev->id, ch->idx);
@@ -309,7 +310,8 @@ void channel_start(struct channel *ch, __u32 mode)
 	if (ch->joined)
 		bus_leave(ch->joined, ch);
 	ch->mode = mode;
-	ch->tec = ch->rec = 0;
+	ch->tec = 0;
+	ch->rec = 0;
 	ch->overflow = 0;
 	ch->no_ack = false;
 	ch->state = CAN_STATE_ERROR_ACTIVE;
@@ -340,10 +342,13 @@ void channel_stop(struct channel *ch, enum reset_keeps keep)
 	ch->started = false;
 	ch->mode = 0;
 	ch->state = CAN_STATE_STOPPED;
-	ch->tec = ch->rec = 0;
+	ch->tec = 0;
+	ch->rec = 0;
 	ch->has_tdc = false;
-	if (ch->dev->p->forgets_timing)
-		ch->has_bt = ch->has_dbt = false;
+	if (ch->dev->p->forgets_timing) {
+		ch->has_bt = false;
+		ch->has_dbt = false;
+	}
 	ctl_event();
 }
 
@@ -351,7 +356,8 @@ void channel_stop(struct channel *ch, enum reset_keeps keep)
 void channel_power_on(struct channel *ch)
 {
 	channel_stop(ch, KEEP_ARMED);
-	ch->has_bt = ch->has_dbt = false;
+	ch->has_bt = false;
+	ch->has_dbt = false;
 	memset(&ch->bt, 0, sizeof(ch->bt));
 	memset(&ch->dbt, 0, sizeof(ch->dbt));
 	ch->termination = ch->dev->p->family == FAM_CN;

@@ -82,7 +82,7 @@ static const char *cmd_reset(struct args *a, struct buf *out, struct wait *wait)
 {
 	struct device *dev;
 
-	(void)a, (void)out, (void)wait;
+	unused(a, out, wait);
 	while ((dev = TAILQ_FIRST(&devices)))
 		device_destroy(dev);
 	bus_free_all();
@@ -169,7 +169,7 @@ static const char *cmd_del(struct args *a, struct buf *out, struct wait *wait)
 {
 	struct device *dev = arg_device(a);
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!dev)
 		return "no such adapter";
 	device_destroy(dev);
@@ -180,7 +180,7 @@ static const char *cmd_unplug(struct args *a, struct buf *out, struct wait *wait
 {
 	struct device *dev = arg_device(a);
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!dev)
 		return "no such adapter";
 	device_unplug(dev);
@@ -200,7 +200,7 @@ static const char *cmd_usbreset(struct args *a, struct buf *out, struct wait *wa
 {
 	struct device *dev = arg_device(a);
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!dev)
 		return "no such adapter";
 	device_configured(dev, true);
@@ -211,7 +211,7 @@ static const char *cmd_suspend(struct args *a, struct buf *out, struct wait *wai
 {
 	struct device *dev = arg_device(a);
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!dev)
 		return "no such adapter";
 	device_suspended(dev);
@@ -251,7 +251,7 @@ static const char *cmd_send(struct args *a, struct buf *out, struct wait *wait)
 	__u64 count = arg_number(a, "count", 1);
 	struct can_msg m;
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!b || !text || msg_parse(text, &m))
 		return "bus= and a good frame= are needed";
 	if (count)
@@ -265,7 +265,7 @@ static const char *cmd_replay(struct args *a, struct buf *out, struct wait *wait
 	const char *path = arg(a, "file"), *speed = arg(a, "speed");
 	int ret;
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!b || !path)
 		return "bus= and file= are needed";
 	ret = bus_replay(b, path, speed ? atof(speed) : 1);
@@ -278,7 +278,7 @@ static const char *cmd_record(struct args *a, struct buf *out, struct wait *wait
 	const char *path = arg(a, "file");
 	int ret;
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!b || !path == !arg_off(a))
 		return "bus=, and file= or off, are needed";
 	ret = bus_record(b, path);
@@ -357,7 +357,7 @@ static const char *cmd_status(struct args *a, struct buf *out, struct wait *wait
 
 static const char *cmd_violations(struct args *a, struct buf *out, struct wait *wait)
 {
-	(void)a, (void)wait;
+	unused(a, wait);
 	violations_print(out);
 	return NULL;
 }
@@ -384,7 +384,7 @@ static const char *cmd_inject(struct args *a, struct buf *out, struct wait *wait
 	__u8 data[MAX_INJECT];
 	int len;
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	len = text ? parse_hex(text, data, sizeof(data)) : -1;
 	if (!dev || len < 0)
 		return "id= and a good hex= are needed";
@@ -400,7 +400,7 @@ static const char *cmd_fault(struct args *a, struct buf *out, struct wait *wait)
 	__u32 n = arg_number(a, "n", 1);
 	int ret;
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!dev || !what)
 		return "id= and what= are needed";
 	ret = fault_command(dev, what, (int)arg_number(a, "req", -1), arg_number(a, "count", n),
@@ -412,7 +412,7 @@ static const char *cmd_busoff(struct args *a, struct buf *out, struct wait *wait
 {
 	struct channel *ch = arg_channel(a);
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!ch || !ch->started)
 		return "no such channel, or it is stopped";
 	channel_force_bus_off(ch);
@@ -423,7 +423,7 @@ static const char *cmd_errors(struct args *a, struct buf *out, struct wait *wait
 {
 	struct channel *ch = arg_channel(a);
 
-	(void)out, (void)wait;
+	unused(out, wait);
 	if (!ch || !ch->started)
 		return "no such channel, or it is stopped";
 	channel_set_counters(ch, arg_number(a, "tec", ch->tec), arg_number(a, "rec", ch->rec));
@@ -505,7 +505,7 @@ static bool word_known(const char *word)
 	size_t n = strcspn(word, "=");
 	unsigned int i;
 
-	for (i = 0; i < sizeof(known_words) / sizeof(known_words[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(known_words); i++)
 		if (strlen(known_words[i]) == n && !strncmp(known_words[i], word, n))
 			return word[n] == '=';
 	return !strcmp(word, "off");
@@ -525,7 +525,7 @@ const char *cmd_run(char *line, struct buf *out, struct wait *wait)
 			return "unknown word";
 		a.word[a.count++] = word;
 	}
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, a.name))
 			continue;
 		error = commands[i].fn(&a, out, wait);

@@ -44,17 +44,16 @@ static int descr_string(const struct device *dev, unsigned int index, __u8 *out)
 	const char *s = string_of(dev, index);
 	unsigned int n = 2;
 
+	if (!s && index != STR_LANG)
+		return -EPIPE;
 	out[1] = USB_DT_STRING;
 	if (index == STR_LANG) {
 		out[n++] = 0x09;
 		out[n++] = 0x04;
-	} else if (!s) {
-		return -EPIPE;
-	} else {
-		for (; *s && n < 254; s++) {
-			out[n++] = *s;
-			out[n++] = 0;
-		}
+	}
+	for (; s && *s && n < 254; s++) {
+		out[n++] = *s;
+		out[n++] = 0;
 	}
 	out[0] = n;
 	return n;

@@ -25,7 +25,9 @@ struct frame *frame_get(void)
 	TAILQ_REMOVE(&free_frames, f, link);
 	f->ch = NULL;
 	f->raw = NULL;
-	f->pooled = f->echo = f->echoed = false;
+	f->pooled = false;
+	f->echo = false;
+	f->echoed = false;
 	return f;
 }
 
@@ -179,7 +181,8 @@ void device_power_on(struct device *dev)
 	unpost_out(dev);
 	dev->epoch = now_ns();
 	dev->configuration = 0;
-	dev->in_halted = dev->out_halted = false;
+	dev->in_halted = false;
+	dev->out_halted = false;
 	dev->in_live = false;
 	dev->identify = false;
 	dev->last_error = 2;
@@ -191,7 +194,8 @@ void device_configured(struct device *dev, bool again)
 {
 	unsigned int i;
 
-	dev->in_halted = dev->out_halted = false;
+	dev->in_halted = false;
+	dev->out_halted = false;
 	if (again && dev->p->family == FAM_CN) {
 		for (i = 0; i < dev->nchannels; i++)
 			channel_stop(&dev->channels[i], KEEP_IN);

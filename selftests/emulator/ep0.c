@@ -32,7 +32,7 @@ static struct bittiming get_bittiming(const __u8 *p)
 
 static int do_host_format(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)ch, (void)reply;
+	unused(ch, reply);
 	if (get_le32(data) == HOST_FORMAT_LE)
 		return 0;
 	violation(dev, -1, "host-format", "0x%08x", get_le32(data));
@@ -63,14 +63,14 @@ static int set_timing(struct channel *ch, const __u8 *data, bool is_data)
 
 static int do_bittiming(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)dev, (void)reply;
+	unused(dev, reply);
 	return set_timing(ch, data, false);
 }
 
 static int do_data_bittiming(struct device *dev, struct channel *ch, const __u8 *data,
 			     __u8 *reply)
 {
-	(void)dev, (void)reply;
+	unused(dev, reply);
 	return set_timing(ch, data, true);
 }
 
@@ -130,7 +130,7 @@ static int do_mode(struct device *dev, struct channel *ch, const __u8 *data, __u
 
 static int do_bt_const(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)ch, (void)data;
+	unused(ch, data);
 	put_le32(reply, dev->features);
 	put_le32(reply + 4, dev->p->fclk);
 	put_limits(reply + 8, &dev->p->nominal);
@@ -146,7 +146,7 @@ static int do_bt_const_ext(struct device *dev, struct channel *ch, const __u8 *d
 
 static int do_device_config(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)ch, (void)data;
+	unused(ch, data);
 	memcpy(reply, dev->p->reserved, 3);
 	reply[3] = dev->nchannels - 1;
 	put_le32(reply + 4, dev->sw_version);
@@ -158,7 +158,7 @@ static int do_timestamp(struct device *dev, struct channel *ch, const __u8 *data
 {
 	__u64 t = now_ns();
 
-	(void)ch, (void)data;
+	unused(ch, data);
 	if (dev->p->timestamp_at_sof)
 		t -= (t - dev->epoch) % NSEC_PER_MSEC;
 	put_le32(reply, device_ts(dev, t));
@@ -191,7 +191,7 @@ static int do_set_termination(struct device *dev, struct channel *ch, const __u8
 static int do_get_termination(struct device *dev, struct channel *ch, const __u8 *data,
 			      __u8 *reply)
 {
-	(void)dev, (void)data;
+	unused(dev, data);
 	put_le32(reply, ch->termination);
 	return 0;
 }
@@ -221,14 +221,14 @@ static int do_set_filter(struct device *dev, struct channel *ch, const __u8 *dat
 
 static int do_get_filter(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)dev, (void)ch, (void)data;
+	unused(dev, ch, data);
 	put_le32(reply, 1);
 	return 0;
 }
 
 static int do_get_tdc_const(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)dev, (void)ch, (void)data;
+	unused(dev, ch, data);
 	memset(reply, 0, 28);
 	put_le32(reply + 12, 127);
 	put_le32(reply + 20, 127);
@@ -243,7 +243,7 @@ static int do_set_tdc(struct device *dev, struct channel *ch, const __u8 *data, 
 		.tdcf = get_le32(data + 8), .mode = get_le32(data + 12),
 	};
 
-	(void)dev, (void)reply;
+	unused(dev, reply);
 	referee_tdc(ch, &t);
 	if (ch->started || t.tdco > 127 || t.tdcf > 127 || t.tdcv ||
 	    (t.mode != TDC_OFF && t.mode != TDC_AUTO) || (t.mode == TDC_AUTO && !t.tdco))
@@ -255,7 +255,7 @@ static int do_set_tdc(struct device *dev, struct channel *ch, const __u8 *data, 
 
 static int do_get_tdc(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)dev, (void)data;
+	unused(dev, data);
 	memset(reply, 0, 16);
 	put_le32(reply + 12, TDC_OFF);
 	if (ch->has_tdc && ch->tdc.mode == TDC_AUTO) {
@@ -269,7 +269,7 @@ static int do_get_tdc(struct device *dev, struct channel *ch, const __u8 *data, 
 
 static int do_get_lasterror(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)ch, (void)data;
+	unused(ch, data);
 	reply[0] = dev->last_error;
 	return 0;
 }
@@ -277,7 +277,7 @@ static int do_get_lasterror(struct device *dev, struct channel *ch, const __u8 *
 static int do_bus_off_recovery(struct device *dev, struct channel *ch, const __u8 *data,
 			       __u8 *reply)
 {
-	(void)dev, (void)data, (void)reply;
+	unused(dev, data, reply);
 	if (ch->started && ch->state == CAN_STATE_BUS_OFF)
 		channel_recover(ch);
 	return 0;
@@ -323,7 +323,7 @@ const struct request *ep0_lookup(const struct device *dev, const __u8 *setup)
 		return &ctp_data_bittiming;
 	if (dev->p->breq8_is_dbt && number == REQ_DATA_BITTIMING)
 		return NULL;
-	if (number >= sizeof(requests) / sizeof(requests[0]))
+	if (number >= ARRAY_SIZE(requests))
 		return NULL;
 	r = &requests[number];
 	/* CANnectivity's and ELM's meaning of bits 16 to 18 is not candleLight's */

@@ -118,7 +118,7 @@ static int status_code(const char *name)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(codes); i++)
 		if (name && !strcmp(codes[i].name, name))
 			return codes[i].code;
 	return 0;
@@ -129,7 +129,7 @@ static int ctrl_fault_of(const char *what)
 	static const char * const names[] = { "", "stall", "short", "zero", "timeout" };
 	unsigned int i;
 
-	for (i = 1; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 1; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(names[i], what))
 			return i;
 	return CTRL_OK;

@@ -25,7 +25,6 @@ struct garbage {
 
 static struct garbage *garbage;
 static int epoll_fd = -1;
-static bool no_pwait2;
 static bool stopping;
 static int exit_status;
 static __u64 turn_time;
@@ -177,8 +176,7 @@ static int wait_events(struct epoll_event *ev)
 {
 	struct timer *t = TAILQ_FIRST(&timers);
 	struct timespec ts, *tp = NULL;
-	__u64 ns = 0;
-	int n;
+	__u64 ns;
 
 	if (t) {
 		loop_update_time();
@@ -187,14 +185,7 @@ static int wait_events(struct epoll_event *ev)
 		ts.tv_nsec = ns % NSEC_PER_SEC;
 		tp = &ts;
 	}
-	if (!no_pwait2) {
-		n = epoll_pwait2(epoll_fd, ev, MAX_EVENTS, tp, NULL);
-		if (n >= 0 || errno != ENOSYS)
-			return n;
-		no_pwait2 = true;
-	}
-	return epoll_wait(epoll_fd, ev, MAX_EVENTS,
-			  t ? (int)((ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC) : -1);
+	return epoll_pwait2(epoll_fd, ev, MAX_EVENTS, tp, NULL);
 }
 
 int loop_run(void)
@@ -242,7 +233,8 @@ void *xzalloc(size_t size)
 static void buf_reserve(struct buf *b, size_t len)
 {
 	if (b->head && b->head == b->len)
-		b->head = b->len = 0;
+		b->head = 0;
+		b->len = 0;
 	if (b->size - b->len >= len)
 		return;
 	if (b->head) {
@@ -295,7 +287,8 @@ int buf_write(struct buf *b, int fd)
 			return -errno;
 		b->head += n;
 	}
-	b->head = b->len = 0;
+	b->head = 0;
+	b->len = 0;
 	return 0;
 }
 

@@ -94,8 +94,7 @@ const struct personality personalities[] = {
 		.name = "gs", .family = FAM_GS,
 		.vid = 0x1d50, .pid = 0x606f, .bcd_usb = 0x0200, .mps = 64,
 		.subclass = 0xff, .protocol = 0xff, .max_power = 50,
-		.manufacturer = "Geschwister Schneider Technologie-, Entwicklungs- "
-				"und Vertriebs UG.",
+		.manufacturer = "Geschwister Schneider Technologie- und Vertriebs UG.",
 		.product = "Geschwister Schneider USB/CAN", .serial = "GS000001",
 		.sw_version = 1, .hw_version = 1,
 		.features = F_LISTEN_ONLY | F_LOOP_BACK | F_TRIPLE_SAMPLE | F_ONE_SHOT,
@@ -174,7 +173,7 @@ const struct personality personalities[] = {
 	},
 };
 
-const unsigned int personality_count = sizeof(personalities) / sizeof(personalities[0]);
+const unsigned int personality_count = ARRAY_SIZE(personalities);
 
 const struct personality *personality_find(const char *name)
 {

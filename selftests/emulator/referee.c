@@ -41,7 +41,7 @@ void violation(struct device *dev, int ch, const char *rule, const char *fmt, ..
 		}
 	}
 	e = xzalloc(sizeof(*e));
-	strcpy(e->who, who);
+	snprintf(e->who, sizeof(e->who), "%s", who);
 	e->rule = rule;
 	e->count = 1;
 	va_start(ap, fmt);
@@ -232,7 +232,7 @@ void referee_mode(struct channel *ch, __u32 mode, __u32 flags)
 		ch->ref.reset_seen = true;
 		return;
 	}
-	for (i = 0; i < sizeof(start_rules) / sizeof(start_rules[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(start_rules); i++)
 		if (start_rules[i].broken(&c))
 			violation(ch->dev, ch->idx, start_rules[i].rule, "START flags 0x%x",
 				  flags);
@@ -384,7 +384,7 @@ void referee_out(struct device *dev, const struct xfer *x)
 	c.id = get_le32(c.hf + HF_CAN_ID);
 	c.fd = c.hf[HF_FLAGS] & MSG_FD;
 	out_lengths(&c);
-	for (i = 0; i < sizeof(out_rules) / sizeof(out_rules[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(out_rules); i++)
 		if (out_rules[i].broken(&c))
 			violation(dev, c.ch ? (int)c.ch->idx : -1, out_rules[i].rule,
 				  "%u bytes, echo id 0x%x, id 0x%x, dlc %u, flags 0x%x, channel %u, in flight %u",

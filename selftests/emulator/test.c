@@ -31,7 +31,7 @@ static unsigned int ndone, tests, failures;
 static __u64 next_id = 1;
 static __u64 now = NSEC_PER_SEC;
 
-__attribute__((format(printf, 2, 3)))
+__printf(2, 3)
 static void ok(bool good, const char *fmt, ...)
 {
 	va_list ap;
@@ -269,7 +269,7 @@ static void test_bits(void)
 	struct can_bits b;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		struct can_msg parsed;
 
 		msg_parse(t[i].text, &parsed);
@@ -297,13 +297,13 @@ static void test_notation(void)
 	unsigned int i;
 	__u64 time;
 
-	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(same); i++) {
 		text[0] = 0;
 		if (!msg_parse(same[i], &m))
 			msg_format(&m, text);
 		ok(!strcmp(text, same[i]), "notation %s gives %s", same[i], text);
 	}
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		ok(msg_parse(bad[i], &m), "notation '%s' is refused", bad[i]);
 	ok(!msg_parse("123##0112233445566778899", &m) && m.dlc == 9, "9 bytes are padded to 12");
 	ok(!log_parse("(1700000001.500002) can0 123#11\n", &time, &m) &&
@@ -330,7 +330,7 @@ static void test_codec(void)
 	f.msg = (struct can_msg){ .id = 0x92345678, .dlc = 8 };
 	memcpy(f.msg.data, "\x11\x12\x13\x14\x15\x16\x17\x18", 8);
 	f.ready = dev->epoch + USEC(1000);
-	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		f.ch->mode = t[i].mode;
 		frame_encode(&f, t[i].flags);
 		ok(f.len == t[i].len, "length %u for mode 0x%x", f.len, t[i].mode);
@@ -431,7 +431,7 @@ static void test_echo(void)
 	struct device *dev;
 	char words[64];
 
-	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		command("bus name=x ack=on");
 		snprintf(words, sizeof(words), "personality=%s bus=x", t[i].name);
 		dev = open_device("a", words, 0);
@@ -632,7 +632,7 @@ static void test_reset_keeps(void)
 	char words[64];
 	unsigned int i, n;
 
-	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		snprintf(words, sizeof(words), "personality=%s bus=x", t[i].name);
 		dev = plug("a", words);
 		reset_channel(dev, 0);
@@ -872,7 +872,7 @@ int main(void)
 	transport = &host;
 	puts("TAP version 13");
 	loop_simulate(now);
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(all); i++)
 		all[i]();
 	printf("1..%u\n", tests);
 	return failures ? 1 : 0;

@@ -212,7 +212,8 @@ void usb_cancel_all(struct device *dev)
 	drop_list(&dev->in_xfers);
 	drop_list(&dev->out_xfers);
 	drop_list(&dev->ctrl_xfers);
-	dev->in_pending = dev->out_pending = 0;
+	dev->in_pending = 0;
+	dev->out_pending = 0;
 	dev->in_live = false;
 }
 

@@ -6,6 +6,7 @@
 #include "device.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/usb/ch9.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define VHCI		"/sys/devices/platform/vhci_hcd.0"
+#define VHCI_ATTACH	VHCI "/attach"
 #define PORT_FREE	4
 
 #define CMD_SUBMIT	1
@@ -45,7 +47,7 @@ struct usbip_header {
 	};
 };
 
-_Static_assert(sizeof(struct usbip_header) == 48, "USB/IP header");
+static_assert(sizeof(struct usbip_header) == 48, "USB/IP header");
 
 struct conn {
 	struct watch watch;
@@ -265,7 +267,7 @@ static int attach(struct device *dev, int fd, __u32 devid)
 		return dev->port;
 	snprintf(text, sizeof(text), "%d %d %u %d", dev->port, fd, devid,
 		 dev->high_speed ? USB_SPEED_HIGH : USB_SPEED_FULL);
-	return write_sysfs(VHCI "/attach", text);
+	return write_sysfs(VHCI_ATTACH, text);
 }
 
 static int usbip_plug(struct device *dev)

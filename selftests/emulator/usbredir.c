@@ -72,9 +72,12 @@ static void hang_up(struct slot *s)
 	s->watch.fd = -1;
 	usbredirparser_destroy(s->parser);
 	s->parser = NULL;
-	s->connected = s->announced = false;
-	s->head = s->have = 0;
-	s->out.head = s->out.len = 0;
+	s->connected = false;
+	s->announced = false;
+	s->head = 0;
+	s->have = 0;
+	s->out.head = 0;
+	s->out.len = 0;
 	if (s->dev)
 		usb_cancel_all(s->dev);
 }
@@ -129,8 +132,10 @@ static void send_endpoints(struct slot *s)
 
 	memset(&info, 0, sizeof(info));
 	memset(info.type, usb_redir_type_invalid, sizeof(info.type));
-	info.type[0] = info.type[16] = usb_redir_type_control;
-	info.max_packet_size[0] = info.max_packet_size[16] = 64;
+	info.type[0] = usb_redir_type_control;
+	info.type[16] = usb_redir_type_control;
+	info.max_packet_size[0] = 64;
+	info.max_packet_size[16] = 64;
 	for (i = 0; i < len; i += config[i]) {
 		unsigned int n = ep_index(config[i + 2]);
 
@@ -262,7 +267,7 @@ static void reply_control(struct slot *s, const struct xfer *x, int status, cons
 	h.index = get_le16(x->setup + 4);
 	h.status = redir_status(status);
 	h.length = actual;
-	usbredirparser_send_control_packet(s->parser, x->id, &h, (uint8_t *)data,
+	usbredirparser_send_control_packet(s->parser, x->id, &h, (__u8 *)data,
 					   data ? actual : 0);
 }
 
@@ -275,7 +280,7 @@ static void reply_bulk(struct slot *s, const struct xfer *x, int status, const v
 	h.status = redir_status(status);
 	h.length = actual;
 	h.length_high = actual >> 16;
-	usbredirparser_send_bulk_packet(s->parser, x->id, &h, (uint8_t *)data,
+	usbredirparser_send_bulk_packet(s->parser, x->id, &h, (__u8 *)data,
 					data ? actual : 0);
 }
 
@@ -345,7 +350,7 @@ static void on_cancel(void *priv, uint64_t id)
 
 static void start_parser(struct slot *s)
 {
-	uint32_t caps[USB_REDIR_CAPS_SIZE] = { 0 };
+	__u32 caps[USB_REDIR_CAPS_SIZE] = { 0 };
 	struct usbredirparser *p = usbredirparser_create();
 
 	if (!p) {
@@ -422,7 +427,7 @@ static int add_slot(const char *path)
 
 	if (nslots == MAX_SLOTS || strlen(path) >= sizeof(addr.sun_path))
 		return -EINVAL;
-	strcpy(addr.sun_path, path);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	s = xzalloc(sizeof(*s));
 	s->flush.fn = flush;
 	s->listen.fn = listen_event;
