@@ -39,13 +39,16 @@ struct bus_log_entry {
 
 #define BUS_LOG_SIZE	4096
 
+TAILQ_HEAD(channel_list, channel);
+TAILQ_HEAD(source_list, source);
+
 struct bus {
 	TAILQ_ENTRY(bus) link;
 	char name[32];
 	bool fast;
 	enum ack_mode ack;
-	TAILQ_HEAD(, channel) nodes;
-	TAILQ_HEAD(, source) sources;
+	struct channel_list nodes;
+	struct source_list sources;
 
 	struct timer timer;
 	bool running;		/* guards against recursion */

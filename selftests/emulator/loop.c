@@ -232,9 +232,10 @@ void *xzalloc(size_t size)
 
 static void buf_reserve(struct buf *b, size_t len)
 {
-	if (b->head && b->head == b->len)
+	if (b->head == b->len) {
 		b->head = 0;
 		b->len = 0;
+	}
 	if (b->size - b->len >= len)
 		return;
 	if (b->head) {

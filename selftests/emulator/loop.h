@@ -18,7 +18,7 @@
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
-#define __printf(fmt, args)	__attribute__((__format__(__printf__, fmt, args)))
+#define attr(...)	__attribute__((__VA_ARGS__))
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -78,12 +78,12 @@ void timer_cancel(struct timer *t);
 
 void *xzalloc(size_t size);
 void buf_put(struct buf *b, const void *data, size_t len);
-__printf(2, 3)
+attr(format(printf, 2, 3))
 void buf_printf(struct buf *b, const char *fmt, ...);
 int buf_write(struct buf *b, int fd);
 void buf_free(struct buf *b);
 
-__printf(1, 2)
+attr(format(printf, 1, 2))
 void emu_log(const char *fmt, ...);
 int emu_log_open(const char *path);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gsproto.h"
+#include "loop.h"
 
 #define BXCAN_LIMITS	{ 1, 16, 1, 8, 4, 1, 1024, 1 }
 #define MCAN_NOMINAL	{ 1, 256, 1, 128, 128, 1, 512, 1 }

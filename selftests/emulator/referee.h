@@ -8,7 +8,7 @@
 
 #include "device.h"
 
-__printf(4, 5)
+attr(format(printf, 4, 5))
 void violation(struct device *dev, int ch, const char *rule, const char *fmt, ...);
 void violations_print(struct buf *out);
 void violations_clear(void);

@@ -31,7 +31,7 @@ static unsigned int ndone, tests, failures;
 static __u64 next_id = 1;
 static __u64 now = NSEC_PER_SEC;
 
-__printf(2, 3)
+attr(format(printf, 2, 3))
 static void ok(bool good, const char *fmt, ...)
 {
 	va_list ap;
@@ -703,6 +703,11 @@ static void test_faults(void)
 	command("reset");
 }
 
+static void check_rule(const char *rule)
+{
+	ok(violations_count(rule) == 1, "rule %s", rule);
+}
+
 /* Each rule, and the least that breaks it. */
 static void test_referee(void)
 {
@@ -715,11 +720,7 @@ static void test_referee(void)
 	__u8 hf[HF_MAX];
 	unsigned int i;
 
-#define BREAKS(rule, ...) do {						\
-		violations_clear();					\
-		__VA_ARGS__;						\
-		ok(violations_count(rule) == 1, "rule %s", rule);	\
-	} while (0)
+#define BREAKS(rule, ...) (violations_clear(), __VA_ARGS__, check_rule(rule))
 #define OUT(dev, len) submit(dev, 0x02, hf, len)
 
 	violations_clear();

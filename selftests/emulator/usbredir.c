@@ -43,7 +43,7 @@ static void parser_log(void *priv, int level, const char *msg)
 		emu_log("usbredir: %s", msg);
 }
 
-static int parser_read(void *priv, uint8_t *data, int count)
+static int parser_read(void *priv, __u8 *data, int count)
 {
 	struct slot *s = priv;
 	size_t n = s->have - s->head;
@@ -55,7 +55,7 @@ static int parser_read(void *priv, uint8_t *data, int count)
 	return n;
 }
 
-static int parser_write(void *priv, uint8_t *data, int count)
+static int parser_write(void *priv, __u8 *data, int count)
 {
 	struct slot *s = priv;
 
@@ -298,7 +298,7 @@ static void redir_complete(struct device *dev, const struct xfer *x, int status,
 	loop_defer(&s->flush);
 }
 
-static void submit(struct slot *s, struct xfer *x, uint8_t *data, int data_len)
+static void submit(struct slot *s, struct xfer *x, __u8 *data, int data_len)
 {
 	if (data_len > 0)
 		memcpy(x->data, data, data_len < XFER_DATA ? data_len : XFER_DATA);
@@ -310,7 +310,7 @@ static void submit(struct slot *s, struct xfer *x, uint8_t *data, int data_len)
 }
 
 static void on_control(void *priv, uint64_t id, struct usb_redir_control_packet_header *h,
-		       uint8_t *data, int data_len)
+		       __u8 *data, int data_len)
 {
 	struct xfer *x = xfer_get();
 
@@ -326,7 +326,7 @@ static void on_control(void *priv, uint64_t id, struct usb_redir_control_packet_
 }
 
 static void on_bulk(void *priv, uint64_t id, struct usb_redir_bulk_packet_header *h,
-		    uint8_t *data, int data_len)
+		    __u8 *data, int data_len)
 {
 	struct xfer *x = xfer_get();
 
