@@ -287,6 +287,10 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 	if (err)
 		goto out_free_channels;
 
+	mutex_lock(&dev->lock);
+	gs_usb_ng_share(dev);
+	mutex_unlock(&dev->lock);
+
 	err = gs_usb_ng_register(dev);
 	if (err)
 		goto out_free_channels;
