@@ -136,12 +136,20 @@ static ssize_t in_flight_max_show(struct device *d, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(in_flight_max);
 
+static ssize_t echo_show(struct device *d, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  gs_usb_ng_of(d)->profile->echo_is_ack ? "transmitted" : "accepted");
+}
+static DEVICE_ATTR_RO(echo);
+
 static struct attribute *gs_usb_ng_firmware_attrs[] = {
 	&dev_attr_profile.attr,
 	&dev_attr_sw_version.attr,
 	&dev_attr_hw_version.attr,
 	&dev_attr_in_flight.attr,
 	&dev_attr_in_flight_max.attr,
+	&dev_attr_echo.attr,
 	NULL
 };
 
