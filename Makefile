@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What people type. Kbuild reads the file Kbuild instead.
+#
+#	make			gs-usb-ng.ko for the running kernel
+#				(KERNELRELEASE=... or KDIR=... for another one)
+#	make install		the module, modprobe.d/gs_usb_ng.conf, depmod
+#				(below DESTDIR, if that is set)
+#	make install-config	modprobe.d/gs_usb_ng.conf only: what DKMS leaves out
+#	make uninstall
+#	make demo		see it work in a guest (QEMU, stock Debian kernel)
+#	make demo-shell		a prompt in that guest
+#	make check		all tests; TEST=name runs one
+#	make check-unit check-uml check-qemu check-static
+#	make clean
+
+KERNELRELEASE ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KERNELRELEASE)/build
+ROOT := $(DESTDIR)$(INSTALL_MOD_PATH)
+# the module belongs to the kernel it was built for, whatever KDIR is called
+RELEASE = $(if $(filter command,$(firstword $(origin KERNELRELEASE))),$(KERNELRELEASE),$(shell \
+	cat "$(KDIR)/include/config/kernel.release" 2>/dev/null || echo "$(KERNELRELEASE)"))
+MODULE ?= gs-usb-ng.ko
+UPDATES = $(ROOT)/lib/modules/$(RELEASE)/updates
+
+all: modules
+
+check-kdir:
+	@selftests/guest/check-kdir "$(KDIR)" "$(KERNELRELEASE)"
+
+modules: check-kdir
+	@$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules
+
+clean:
+	@find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '*.o.d' -o -name Module.symvers \
+		-o -name modules.order \) -type f -exec rm -f {} +
+	@$(MAKE) -s -C selftests/emulator clean
+
+install: modules
+	@$(MAKE) -s --no-print-directory install-files
+
+# what "make install" does with a module that has been built (MODULE=...)
+install-files: install-config
+	@mkdir -p "$(UPDATES)" && install -m 644 "$(MODULE)" "$(UPDATES)/gs-usb-ng.ko" || \
+		{ echo "error: cannot write $(UPDATES); become root, or set DESTDIR" >&2; exit 1; }
+	@depmod $(if $(ROOT),-b "$(ROOT)") "$(RELEASE)" || \
+		{ echo "error: depmod failed; is the package kmod installed?" >&2; exit 1; }
+	@echo "installed $(UPDATES)/gs-usb-ng.ko"
+
+install-config:
+	@mkdir -p "$(ROOT)/etc/modprobe.d" && \
+	 install -m 644 modprobe.d/gs_usb_ng.conf "$(ROOT)/etc/modprobe.d/gs_usb_ng.conf" || \
+		{ echo "error: cannot write $(ROOT)/etc; become root, or set DESTDIR" >&2; exit 1; }
+
+uninstall:
+	@rm -f "$(UPDATES)/gs-usb-ng.ko" "$(ROOT)/etc/modprobe.d/gs_usb_ng.conf" || \
+		{ echo "error: cannot remove the files; become root, or set DESTDIR" >&2; exit 1; }
+	@depmod $(if $(ROOT),-b "$(ROOT)") "$(RELEASE)"
+
+demo:
+	@selftests/guest/demo
+
+demo-shell:
+	@selftests/guest/demo --shell
+
+check:
+	@selftests/check all $(TEST)
+
+check-unit check-uml check-qemu check-static: check-%:
+	@selftests/check $* $(TEST)
+
+.PHONY: all check-kdir modules clean install install-files install-config uninstall demo \
+	demo-shell check check-unit check-uml check-qemu check-static
