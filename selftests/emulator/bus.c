@@ -123,6 +123,7 @@ static void bus_arbitrate(struct bus *b, __u64 start)
 		if (prio < best) {
 			best = prio;
 			b->tx_channel = ch;
+			b->tx_frame = f;
 			b->msg = f->msg;
 		}
 	}
@@ -271,7 +272,7 @@ static void bus_finish(struct bus *b)
 		bus_deliver(b, err, rate, data_rate);
 	/* a receiver's reaction can stop the sender */
 	if (ch && b->tx_channel)
-		channel_tx_done(ch, channel_next(ch), err, b->end);
+		channel_tx_done(ch, b->tx_frame, err, b->end);
 	b->tx_channel = NULL;
 	b->tx_source = NULL;
 }

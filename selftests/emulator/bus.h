@@ -12,6 +12,7 @@
 #include "loop.h"
 
 struct channel;
+struct frame;
 
 enum ack_mode { ACK_AUTO, ACK_ON, ACK_OFF };
 
@@ -54,6 +55,7 @@ struct bus {
 	bool running;		/* guards against recursion */
 	bool busy;		/* a frame is on the wire */
 	struct channel *tx_channel;
+	struct frame *tx_frame;	/* the one that the channel sends */
 	struct source *tx_source;
 	struct can_msg msg;
 	__u64 start, end;

@@ -203,7 +203,9 @@ static const char *cmd_usbreset(struct args *a, struct buf *out, struct wait *wa
 	unused(out, wait);
 	if (!dev)
 		return "no such adapter";
-	device_configured(dev, true);
+	device_bus_reset(dev);
+	dev->configuration = 1;
+	device_configured(dev);
 	return NULL;
 }
 

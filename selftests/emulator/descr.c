@@ -196,13 +196,14 @@ static int get_descriptor(struct device *dev, __u16 value, __u8 *reply)
 
 static int set_configuration(struct device *dev, __u16 value)
 {
-	bool again = dev->configuration;
-
 	if (value > 1)
 		return -EPIPE;
+	/* a second time: the bus was reset before, and nobody told us */
+	if (dev->configuration)
+		device_bus_reset(dev);
 	dev->configuration = value;
 	if (value)
-		device_configured(dev, again);
+		device_configured(dev);
 	return 0;
 }
 
@@ -212,7 +213,7 @@ static int set_interface(struct device *dev, __u16 alt, __u16 interface)
 		violation(dev, -1, "set-interface", "interface %u altsetting %u", interface, alt);
 		return -EPIPE;
 	}
-	device_configured(dev, false);
+	device_configured(dev);
 	return 0;
 }
 

@@ -189,27 +189,33 @@ void device_power_on(struct device *dev)
 	dev->inflight = 0;
 }
 
-/* SET_CONFIGURATION; the second one means that the bus was reset before. */
-void device_configured(struct device *dev, bool again)
+/* SET_CONFIGURATION or SET_INTERFACE: the endpoints start anew. */
+void device_configured(struct device *dev)
 {
-	unsigned int i;
-
 	dev->in_halted = false;
 	dev->out_halted = false;
-	if (again && dev->p->family == FAM_CN) {
-		for (i = 0; i < dev->nchannels; i++)
-			channel_stop(&dev->channels[i], KEEP_IN);
-		unpost_out(dev);
-	}
-	if (again && !TAILQ_EMPTY(&dev->in_fifo)) {
-		/* what was armed on the endpoint is gone */
-		struct frame *f = TAILQ_FIRST(&dev->in_fifo);
+	post_out(dev);
+}
 
+/* A reset of the USB, or the configuration taken away. CAN may well go on. */
+void device_bus_reset(struct device *dev)
+{
+	struct frame *f = TAILQ_FIRST(&dev->in_fifo);
+	unsigned int i;
+
+	emu_log("%s bus reset", dev->id);
+	dev->configuration = 0;
+	/* what was armed on the endpoint is gone */
+	if (f) {
 		TAILQ_REMOVE(&dev->in_fifo, f, link);
 		dev->in_len--;
 		frame_put(f);
 	}
-	post_out(dev);
+	if (dev->p->family != FAM_CN)
+		return;
+	for (i = 0; i < dev->nchannels; i++)
+		channel_stop(&dev->channels[i], KEEP_IN);
+	unpost_out(dev);
 }
 
 /* The bus was suspended: what is left depends on the firmware. */

@@ -150,6 +150,11 @@ static void queue_frame(struct channel *ch, struct frame *f)
 		out_lost(f);
 		return;
 	}
+	/* only candleLight FD builds send ESI */
+	if (p->family != FAM_CL)
+		f->msg.flags &= ~MSG_ESI;
+	if (p->family == FAM_ELM && channel_rate(ch) == channel_data_rate(ch))
+		f->msg.flags &= ~MSG_BRS;
 	/* ELM takes a long classic dlc for that of an FD frame */
 	if (p->family == FAM_ELM && f->msg.dlc > 8)
 		f->msg.flags |= MSG_FD;

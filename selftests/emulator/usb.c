@@ -41,7 +41,7 @@ static void complete(struct device *dev, struct xfer *x, int status, const void 
 
 static void submit_control(struct device *dev, struct xfer *x)
 {
-	__u8 reply[CTRL_MAX + 1024];
+	__u8 reply[CTRL_MAX] = { 0 };
 	bool in = x->setup[0] & USB_DIR_IN;
 	__u32 wlength = get_le16(x->setup + 6);
 	int ret;

@@ -178,7 +178,7 @@ static void on_reset(void *priv)
 	struct slot *s = priv;
 
 	if (s->dev && s->dev->configuration)
-		emu_log("%s bus reset", s->dev->id);
+		device_bus_reset(s->dev);
 }
 
 /* A standard request that usbredir has made a message of. */
