@@ -4,9 +4,10 @@
  *
  * A timecounter ties device time to real time once, when the first channel opens, and goes on by
  * the device's own crystal from there. That line is never bent: frames keep the distances that
- * the device measured. What has to be found out is how often the 32 bits have wrapped (every 71
- * minutes and 35 seconds) and whether a value lies on that line at all. The host's clock tells
- * both, since it is right to within a tolerance that is small against a wrap.
+ * the device measured, and no value that is believed in error can shift them. What has to be
+ * found out is how often the 32 bits have wrapped (every 71 minutes and 35 seconds) and whether a
+ * value lies on that line at all. The host's clock tells both, since it is right to within a
+ * tolerance that is small against a wrap.
  *
  * Pure: times come as arguments.
  */
@@ -17,7 +18,7 @@
 
 #include "timestamp.h"
 
-/* How far a value may be from the host's expectation when both have just been compared. The
+/* How far a value may be from the host's expectation if the last frame was a moment ago. The
  * TIMESTAMP request is answered with the time of the last USB start of frame, up to 1 ms old, and
  * a control transfer takes some ms. A frame may wait as long in the device behind 64 others, and
  * on a loaded host until its poll comes to it. All that is far below half a second, and half a
@@ -48,6 +49,8 @@ void gs_clock_init(struct gs_clock *clk)
 	clk->cc.shift = 0;
 	clk->counter = 0;
 	clk->mono_ns = 0;
+	clk->frame_ns = 0;
+	clk->sample = 0;
 	clk->started = false;
 	clk->rejected = 0;
 }
@@ -57,6 +60,7 @@ void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns)
 	spin_lock_bh(&clk->lock);
 	clk->counter = us;
 	clk->mono_ns = mono_ns;
+	clk->frame_ns = mono_ns;
 	timecounter_init(&clk->tc, &clk->cc, real_ns);
 	WRITE_ONCE(clk->started, true);
 	spin_unlock_bh(&clk->lock);
@@ -70,19 +74,19 @@ void gs_clock_stop(struct gs_clock *clk)
 }
 
 /**
- * gs_clock_elapsed() - host time since the newest device time was taken
- * @clk: the clock, locked
- * @mono_ns: CLOCK_MONOTONIC now
+ * gs_clock_since() - host time passed
+ * @then_ns: CLOCK_MONOTONIC then
+ * @mono_ns: CLOCK_MONOTONIC now; may seem to be earlier if another CPU was faster to the lock
  *
  * Return: nanoseconds
  */
-static u64 gs_clock_elapsed(const struct gs_clock *clk, u64 mono_ns)
+static u64 gs_clock_since(u64 then_ns, u64 mono_ns)
 {
-	return mono_ns > clk->mono_ns ? mono_ns - clk->mono_ns : 0;
+	return mono_ns > then_ns ? mono_ns - then_ns : 0;
 }
 
 /**
- * gs_clock_advance() - move the newest device time along its line
+ * gs_clock_advance() - move the known device time ahead along its line
  * @clk: the clock, locked
  * @us: by how much; may be more than a wrap
  */
@@ -98,13 +102,13 @@ static void gs_clock_advance(struct gs_clock *clk, u64 us)
 }
 
 /**
- * gs_clock_advance_by_host() - move the newest device time by the host time passed
+ * gs_clock_advance_by_host() - move the known device time by the host time passed
  * @clk: the clock, locked
  * @mono_ns: CLOCK_MONOTONIC now
  */
 static void gs_clock_advance_by_host(struct gs_clock *clk, u64 mono_ns)
 {
-	u64 us = div_u64(gs_clock_elapsed(clk, mono_ns), NSEC_PER_USEC);
+	u64 us = div_u64(gs_clock_since(clk->mono_ns, mono_ns), NSEC_PER_USEC);
 
 	gs_clock_advance(clk, us);
 	/* not @mono_ns: what is left of a microsecond counts next time */
@@ -112,32 +116,41 @@ static void gs_clock_advance_by_host(struct gs_clock *clk, u64 mono_ns)
 }
 
 /**
- * gs_clock_accept() - look at a device time, and follow it if it is news
+ * gs_clock_accept() - follow a device time if it lies on the line
  * @clk: the clock, locked and started
  * @us: device time
  * @mono_ns: CLOCK_MONOTONIC now
+ *
+ * The tolerance grows since the last frame, not since the last answer to a request: an answer may
+ * be nonsense that happens to fit, and what it did must not keep frames out.
  *
  * Return: false if @us is further from what the host's clock expects than can be; nothing but
  * the counter of such events has changed then
  */
 static bool gs_clock_accept(struct gs_clock *clk, u32 us, u64 mono_ns)
 {
-	u64 elapsed = div_u64(gs_clock_elapsed(clk, mono_ns), NSEC_PER_USEC);
-	u64 tolerance = GS_CLOCK_SLACK_US + div_u64(elapsed, USEC_PER_SEC / GS_CLOCK_PPM);
+	u64 elapsed = div_u64(gs_clock_since(clk->mono_ns, mono_ns), NSEC_PER_USEC);
+	u64 alone = div_u64(gs_clock_since(clk->frame_ns, mono_ns), NSEC_PER_USEC);
+	u64 tolerance = GS_CLOCK_SLACK_US + div_u64(alone, USEC_PER_SEC / GS_CLOCK_PPM);
 	/* The nearest of all values that have these 32 bits */
 	s64 off = (s32)(us - (clk->counter + (u32)elapsed));
 	s64 step = elapsed + off;
+	u64 ns;
 
 	if (abs(off) > tolerance) {
 		clk->rejected++;
 		return false;
 	}
 
-	/* Older than the newest is right, but no news */
-	if (step > 0) {
+	if (step >= 0) {
 		gs_clock_advance(clk, step);
-		clk->mono_ns = mono_ns;
+	} else {
+		/* The host's clock was ahead, or a frame was overtaken: back along the line */
+		ns = timecounter_cyc2time(&clk->tc, us);
+		clk->counter = us;
+		timecounter_init(&clk->tc, &clk->cc, ns);
 	}
+	clk->mono_ns = mono_ns;
 
 	return true;
 }
@@ -148,7 +161,14 @@ bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 mono_ns)
 
 	spin_lock_bh(&clk->lock);
 	if (clk->started) {
-		taken = gs_clock_accept(clk, us, mono_ns);
+		/* The same as last time: that timer stands still. candleLight on STM32F4 answers 0
+		 * always, which would be within the tolerance some day.
+		 */
+		if (us == clk->sample)
+			clk->rejected++;
+		else
+			taken = gs_clock_accept(clk, us, mono_ns);
+		clk->sample = us;
 		if (!taken)
 			gs_clock_advance_by_host(clk, mono_ns);
 	}
@@ -172,9 +192,13 @@ u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns)
 	spin_lock(&clk->lock);
 	if (clk->started) {
 		if (gs_clock_accept(clk, us, mono_ns))
-			ns = timecounter_cyc2time(&clk->tc, us);
+			ns = clk->tc.nsec;
 		else
-			ns = clk->tc.nsec + gs_clock_elapsed(clk, mono_ns);
+			ns = clk->tc.nsec + gs_clock_since(clk->mono_ns, mono_ns);
+		/* Even after one that was refused: a counter that started again must not come
+		 * within the tolerance just by going on
+		 */
+		clk->frame_ns = mono_ns;
 	}
 	spin_unlock(&clk->lock);
 

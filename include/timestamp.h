@@ -14,8 +14,10 @@
  * @lock: guards everything below; taken in softirq and process context
  * @cc: 32-bit microsecond counter
  * @tc: its extension to 64 bits of nanoseconds
- * @counter: newest accepted device time, what @cc reads
- * @mono_ns: CLOCK_MONOTONIC at which @counter was taken
+ * @counter: latest known device time, what @cc reads
+ * @mono_ns: CLOCK_MONOTONIC at which @counter was known
+ * @frame_ns: CLOCK_MONOTONIC of the last frame
+ * @sample: latest answer to the TIMESTAMP request
  * @started: gs_clock_start() has been called; before that frames get no time
  * @rejected: samples that were too far from what the host's clock expects
  */
@@ -25,6 +27,8 @@ struct gs_clock {
 	struct timecounter tc;
 	u32 counter;
 	u64 mono_ns;
+	u64 frame_ns;
+	u32 sample;
 	bool started;
 	u64 rejected;
 };
@@ -75,7 +79,7 @@ bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 mono_ns);
  * @clk: the clock
  * @mono_ns: CLOCK_MONOTONIC now
  *
- * Advances the newest known device time by the host time passed, so that a wrap in between is
+ * Advances the latest known device time by the host time passed, so that a wrap in between is
  * still counted.
  *
  * Context: Process. Takes and releases clk->lock.
@@ -85,12 +89,11 @@ void gs_clock_idle(struct gs_clock *clk, u64 mono_ns);
 /**
  * gs_clock_frame() - time of a frame
  * @clk: the clock
- * @us: timestamp of the frame; may be a little older than the newest one seen
+ * @us: timestamp of the frame; may be a little older than one seen before
  * @mono_ns: CLOCK_MONOTONIC now
  *
- * A frame newer than the newest known device time also advances the clock, if it is plausible by
- * the host's clock. A jump (device restarted its counter) doesn't move the clock; that frame gets
- * the time at which the host sees it.
+ * The clock follows a frame that is plausible by the host's clock. A jump (device restarted its
+ * counter) doesn't move the clock; that frame gets the time at which the host sees it.
  *
  * Context: softirq. Takes and releases clk->lock.
  * Return: nanoseconds of CLOCK_REALTIME, 0 when the clock is not started.
