@@ -376,8 +376,8 @@ static void test_control(void)
 	   "CL ACKs bad content and ignores it");
 	ok(set(ctp, 8, 0, bt, 5) == 20 && ctp->channels[0].has_dbt, "CTP data timing is request 8");
 	ok(set(ctp, REQ_DATA_BITTIMING, 0, bt, 5) == -EPIPE, "CTP has no request 10");
-	ok(start_channel(cn, 0, F_FD | F_BERR_REPORTING) == -EPIPE, "CN checks the flags");
 	set_timings(cn, 0, false);
+	ok(start_channel(cn, 0, F_BERR_REPORTING) == -EPIPE, "CN checks the flags");
 	ok(start_channel(cn, 0, 0) == 8 && start_channel(cn, 0, 0) == -EPIPE, "CN starts once");
 	ok(control(cn, 0x41, 0, 1, 0, bad_format, 4) == -EPIPE, "CN wants 0xbeef");
 	ok(control(cl, 0x41, 0, 1, 0, format, 4) == 4, "HOST_FORMAT");
@@ -446,7 +446,7 @@ static void test_echo(void)
 	}
 	dev = open_device("a", "personality=canable25 bus=x", 0);
 	from = ndone;
-	send_frame(dev, 0x10005, 0x123);
+	send_frame(dev, 0x10105, 0x123);
 	ok(echoes(from, 5) == 1, "ELM keeps 8 bits of the echo id");
 	command("reset");
 }
@@ -467,6 +467,11 @@ static void test_ack(void)
 	ok(error_frames(from, CAN_ERR_ACK) == 16, "BERR: a frame for each missing ACK, %u",
 	   error_frames(from, CAN_ERR_ACK));
 	ok(!ch->bus->timer.armed, "nothing runs while nothing can change");
+	command("errors id=a ch=0 tec=250");
+	send_frame(a, 9, 0x100);
+	pass(NSEC_PER_SEC);
+	ok(ch->tec == 250, "and stays below bus-off");
+	command("errors id=a ch=0 tec=128");
 	b = open_device("b", "personality=candlelight-bx bus=x", F_LISTEN_ONLY);
 	pass(NSEC_PER_SEC);
 	ok(!ch->tx && !b->channels[0].rx, "listen-only does not acknowledge");
@@ -478,7 +483,7 @@ static void test_ack(void)
 	set_timings(b, 0, false);
 	start_channel(b, 0, 0);
 	pass(NSEC_PER_SEC);
-	ok(ch->tx == 1 && b->channels[0].rx == 1 && ch->tec == 127, "a partner comes, it goes out");
+	ok(ch->tx == 2 && b->channels[0].rx == 2 && ch->tec == 126, "a partner comes, they go out");
 	command("bus name=x ack=off");
 	reset_channel(a, 0);
 	set_timings(a, 0, false);
@@ -511,6 +516,11 @@ static void test_arbitration(void)
 	ok(c->channels[0].rx == 3 && b->channels[0].rx == 3 && a->channels[0].rx == 2, "all hear");
 	ok(get_le32(last()->data + 20) == (__u32)((x->log[3].time - c->epoch) / 1000),
 	   "timestamp is that of the end of the frame");
+	send_frame(c, 1, 0x12);		/* keeps the bus busy */
+	send_frame(a, 2, 0x80000000 | 0x100 << 18);
+	send_frame(b, 1, 0x100);
+	pass(USEC(10000));
+	ok(x->log[5].msg.id == 0x100, "a standard id wins over an extended one");
 	command("reset");
 }
 
