@@ -153,7 +153,7 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		return 2;
 	drain(fd);
-	if (send_all(fd, text, len))
-		return 2;
-	return print_reply(fd);
+	i = send_all(fd, text, len);
+	free(text);
+	return i ? 2 : print_reply(fd);
 }
