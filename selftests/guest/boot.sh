@@ -39,7 +39,7 @@ boot_uml() {
 	# shellcheck disable=SC2046	# words
 	TMPDIR=$run limited "$kernel/linux" mem=512M uml_dir="$run/" umid=um \
 		root=/dev/root rootfstype=hostfs rootflags=/ ro init="$GS_GUEST_DIR/init" \
-		con=null con0=$con dummy_hcd.num=2 "${args[@]}" $(guest_cmdline) 2>&1 |
+		con=null con0=$con dummy_hcd.num=2 kunit.enable=1 kunit.autorun=1 "${args[@]}" $(guest_cmdline) 2>&1 |
 		progress
 }
 
@@ -76,10 +76,10 @@ choose_accelerator() {
 	verdict=$GS_CACHE/kvm-$release-$boot
 	if [ ! -e "$verdict" ]; then
 		rm -f "$GS_CACHE/kvm-$release"-*
-		timeout -k 2 20 qemu-system-x86_64 -M q35 -cpu host -accel kvm -nodefaults \
+		(timeout -k 2 20 qemu-system-x86_64 -M q35 -cpu host -accel kvm -nodefaults \
 			-display none -no-reboot -m 512 -serial stdio \
 			-kernel "$kernel/vmlinuz" -initrd "$build/initramfs-$release.cpio" \
-			-append "console=ttyS0 panic=-1 GS_MODE=probe" > "$run/kvm-probe" 2>&1
+			-append "console=ttyS0 panic=-1 GS_MODE=probe") > "$run/kvm-probe" 2>&1
 		grep -q 'GS: probe ok' "$run/kvm-probe" && answer=yes
 		echo $answer > "$verdict"
 		say "a probe boot of $release with KVM: $answer"

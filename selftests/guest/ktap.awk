@@ -26,7 +26,6 @@ line ~ /^# Subtest: / && depth > 0 {
 line ~ /^1\.\.[0-9]+/ {
 	plan[depth] = substr(line, 4) + 0
 	planned[depth] = 1
-	seen[depth] = 0
 	if (line ~ /SKIP/)
 		result(0, "plan", "everything skipped")
 }
@@ -44,7 +43,8 @@ line ~ /^(not )?ok [0-9]+/ {
 	child = depth + 1
 	if (planned[child] || seen[child]) {
 		# the sum of its children, which have been reported
-		if (!planned[child] || plan[child] != seen[child])
+		# KUnit of 6.12 plans no parameters of a test (depth 2)
+		if (!planned[child] && child < 2 || planned[child] && plan[child] != seen[child])
 			result(0, name, "planned " plan[child] " subtests, saw " seen[child])
 		else if (!good && !badchild[child])
 			result(0, name, "failed with no failing subtest")
