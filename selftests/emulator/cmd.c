@@ -108,6 +108,29 @@ static const char *plug(struct device *dev, struct buf *out)
 	return NULL;
 }
 
+/* Limits that can't be, for a driver that must not believe them. */
+static void add_limits(struct device *dev, struct args *a)
+{
+	const struct {
+		const char *word;
+		__u32 *value;
+	} limits[] = {
+		{ "fclk", &dev->fclk },
+		{ "tseg1_max", &dev->nominal.tseg1_max },
+		{ "tseg2_max", &dev->nominal.tseg2_max },
+		{ "sjw_max", &dev->nominal.sjw_max },
+		{ "brp_min", &dev->nominal.brp_min },
+		{ "brp_max", &dev->nominal.brp_max },
+		{ "brp_inc", &dev->nominal.brp_inc },
+		{ "dtseg1_max", &dev->data.tseg1_max },
+		{ "dbrp_inc", &dev->data.brp_inc },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(limits); i++)
+		*limits[i].value = arg_number(a, limits[i].word, *limits[i].value);
+}
+
 /* What the command line changes of the personality. */
 static void add_overrides(struct device *dev, struct args *a)
 {
@@ -125,6 +148,14 @@ static void add_overrides(struct device *dev, struct args *a)
 	dev->sw_version = arg_hex(a, "sw", dev->sw_version);
 	dev->hw_version = arg_hex(a, "hw", dev->hw_version);
 	dev->ts0 = arg_number(a, "ts0", 0);
+	add_limits(dev, a);
+	if (!arg_number(a, "strings", 1)) {
+		dev->manufacturer = NULL;
+		dev->product = NULL;
+		dev->serial = NULL;
+		dev->interface = NULL;
+		dev->config = NULL;
+	}
 }
 
 static const char *cmd_add(struct args *a, struct buf *out, struct wait *wait)
@@ -499,6 +530,8 @@ static const struct {
 static const char * const known_words[] = {
 	"id", "personality", "channels", "bus", "serial", "vid", "pid", "hs", "features", "term",
 	"sw", "hw", "ts0", "plug", "name", "fast", "ack", "frame", "count", "gap", "file",
+	"strings", "fclk", "tseg1_max", "tseg2_max", "sjw_max", "brp_min", "brp_max", "brp_inc",
+	"dtseg1_max", "dbrp_inc",
 	"speed", "hex", "what", "req", "n", "us", "status", "ch", "tec", "rec", "cond", "timeout",
 };
 

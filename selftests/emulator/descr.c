@@ -26,9 +26,9 @@ static const char *string_of(const struct device *dev, unsigned int index)
 	case STR_SERIAL:
 		return dev->serial;
 	case STR_INTERFACE:
-		return dev->p->interface;
+		return dev->interface;
 	case STR_CONFIG:
-		return dev->p->config;
+		return dev->config;
 	default:
 		return NULL;
 	}

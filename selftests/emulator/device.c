@@ -242,6 +242,11 @@ struct device *device_create(const char *id, const struct personality *p)
 	dev->hw_version = p->hw_version;
 	dev->high_speed = p->high_speed;
 	dev->features = p->features;
+	dev->fclk = p->fclk;
+	dev->nominal = p->nominal;
+	dev->data = p->data;
+	dev->interface = p->interface;
+	dev->config = p->config;
 	dev->manufacturer = p->manufacturer;
 	dev->product = p->product;
 	dev->serial = p->serial;

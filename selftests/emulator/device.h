@@ -133,8 +133,11 @@ struct device {
 	__u16 vid, pid;
 	__u32 sw_version, hw_version;
 	bool high_speed, plugged;
-	const char *manufacturer, *product, *serial;
+	const char *manufacturer, *product, *serial, *interface, *config;
 	__u32 features;
+	/* what BT_CONST says; the referee keeps to the personality */
+	__u32 fclk;
+	struct bt_limits nominal, data;
 	unsigned int nchannels;
 	struct channel *channels;
 

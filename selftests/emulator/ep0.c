@@ -132,15 +132,15 @@ static int do_bt_const(struct device *dev, struct channel *ch, const __u8 *data,
 {
 	unused(ch, data);
 	put_le32(reply, dev->features);
-	put_le32(reply + 4, dev->p->fclk);
-	put_limits(reply + 8, &dev->p->nominal);
+	put_le32(reply + 4, dev->fclk);
+	put_limits(reply + 8, &dev->nominal);
 	return 0;
 }
 
 static int do_bt_const_ext(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
 	do_bt_const(dev, ch, data, reply);
-	put_limits(reply + 40, &dev->p->data);
+	put_limits(reply + 40, &dev->data);
 	return 0;
 }
 
