@@ -41,14 +41,14 @@ install: modules
 
 # what "make install" does with a module that has been built (MODULE=...)
 install-files: install-config
-	@mkdir -p "$(UPDATES)" && install -m 644 "$(MODULE)" "$(UPDATES)/gs-usb-ng.ko" || \
+	@mkdir -p "$(UPDATES)" 2>/dev/null && install -m 644 "$(MODULE)" "$(UPDATES)/gs-usb-ng.ko" 2>/dev/null || \
 		{ echo "error: cannot write $(UPDATES); become root, or set DESTDIR" >&2; exit 1; }
 	@depmod $(if $(ROOT),-b "$(ROOT)") "$(RELEASE)" || \
 		{ echo "error: depmod failed; is the package kmod installed?" >&2; exit 1; }
 	@echo "installed $(UPDATES)/gs-usb-ng.ko"
 
 install-config:
-	@mkdir -p "$(ROOT)/etc/modprobe.d" && \
+	@mkdir -p "$(ROOT)/etc/modprobe.d" 2>/dev/null && \
 	 install -m 644 modprobe.d/gs_usb_ng.conf "$(ROOT)/etc/modprobe.d/gs_usb_ng.conf" || \
 		{ echo "error: cannot write $(ROOT)/etc; become root, or set DESTDIR" >&2; exit 1; }
 
@@ -58,10 +58,10 @@ uninstall:
 	@depmod $(if $(ROOT),-b "$(ROOT)") "$(RELEASE)"
 
 demo:
-	@selftests/guest/demo
+	@selftests/demo
 
 demo-shell:
-	@selftests/guest/demo --shell
+	@selftests/demo --shell
 
 check:
 	@selftests/check all $(TEST)

@@ -15,6 +15,8 @@ guest_cmdline() {
 progress() {
 	if [ "$mode" = shell ]; then
 		cat
+	elif [ "$mode" = demo ]; then
+		tee "$run/console" | tr -d '\r' | sed -u -n 's/^GS: //p' >&2
 	else
 		tee "$run/console" | tr -d '\r' | sed -u -n "s/^GS: /# $guest: /p" >&2
 	fi

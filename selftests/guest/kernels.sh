@@ -12,6 +12,7 @@
 #	kernels.sh uml612|uml73		O= directory of a built UML kernel
 #	kernels.sh clean		empty the cache
 
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 
 # --- Debian's archive --------------------------------------------------------
