@@ -1,0 +1,563 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the test scripts share. To be sourced from tests/*.sh, which end in
+#
+#	ktap_run test_one test_two ...
+#
+# Each subtest is a function. It runs in a subshell of its own and passes unless it says
+# fail (or a check does), left the emulator with a violation to report, the kernel with a
+# warning, or a process behind. Whatever it made (adapters, captures, programs in the
+# background) is gone before the next one begins, on success and on failure.
+#
+# The same scripts run in UML with the emulator in the guest and in QEMU with the emulator
+# on the host. What differs comes by environment: GS_EMU_CTL (where the emulator listens),
+# GS_GUEST (uml or qemu), GS_MODULE_DIR (for modprobe -d).
+
+set -u
+export LC_ALL=C
+
+GS_GUEST=${GS_GUEST:-uml}
+GS_DRIVER=gs_usb_ng
+GS_USB=/sys/bus/usb
+# shellcheck disable=SC2034	# for the tests
+GS_DATA=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/data
+PATH=$PATH:/usr/sbin:/sbin
+
+# An emulated machine is slower than a thread of the host.
+case $GS_GUEST in
+qemu)	GS_SLOW=6 ;;
+*)	GS_SLOW=1 ;;
+esac
+
+# ---- KTAP ----------------------------------------------------------------------------
+
+note() {
+	printf '# %s\n' "$*"
+}
+
+# Nothing after these two is run in a subtest. (In a command substitution they end only
+# that, so what may fail is called outside of one.)
+fail() {
+	note "FAIL: $*"
+	exit 1
+}
+
+skip() {
+	note "SKIP: $*"
+	exit 4
+}
+
+# eq WHAT GOT WANTED
+eq() {
+	[ "$2" = "$3" ] || fail "$1 is '$2', not '$3'"
+}
+
+# ge WHAT GOT LEAST, le WHAT GOT MOST
+ge() {
+	[ "$2" -ge "$3" ] || fail "$1 is $2, less than $3"
+}
+
+le() {
+	[ "$2" -le "$3" ] || fail "$1 is $2, more than $3"
+}
+
+# ok WHAT COMMAND...: the command must succeed; what it says is shown if it does not.
+ok() {
+	local out what=$1
+
+	shift
+	out=$("$@" 2>&1) || fail "$what: '$*' failed: $out"
+}
+
+# refused WHAT WORDS COMMAND...: the command must fail and say WORDS (an extended regex).
+refused() {
+	local out what=$1 words=$2
+
+	shift 2
+	if out=$("$@" 2>&1); then
+		fail "$what: '$*' succeeded"
+	fi
+	grep -qiE -- "$words" <<<"$out" || fail "$what: '$*' said '$out', nothing of '$words'"
+}
+
+# Run one subtest; 0, 1 or 4 as in kselftest.
+gs_subtest() (
+	GS_TMP=/tmp/gs-test.$BASHPID
+	mkdir "$GS_TMP" && mkfifo "$GS_TMP/pause" || exit 1
+	gs_mark "$1"
+	trap gs_cleanup EXIT
+	"$1"
+	gs_no_violations
+	# a cleanup that finds something is a failure of this subtest, too
+	trap - EXIT
+	gs_cleanup
+	gs_kernel_ok
+)
+
+ktap_run() {
+	local t i=0 rc status=0 pass=0 failed=0 skipped=0
+	local script
+
+	script=$(basename "$0" .sh)
+	echo "KTAP version 1"
+	echo "1..$#"
+	gs_setup || {
+		echo "Bail out! $script: no driver or no emulator"
+		exit 1
+	}
+	for t; do
+		i=$((i + 1))
+		gs_subtest "$t"
+		rc=$?
+		case $rc in
+		0)
+			pass=$((pass + 1))
+			echo "ok $i $script.${t#test_}"
+			;;
+		4)
+			skipped=$((skipped + 1))
+			echo "ok $i $script.${t#test_} # SKIP"
+			;;
+		*)
+			failed=$((failed + 1))
+			status=1
+			echo "not ok $i $script.${t#test_}"
+			;;
+		esac
+	done
+	echo "# Totals: pass:$pass fail:$failed skip:$skipped"
+	exit $status
+}
+
+# ---- waiting -------------------------------------------------------------------------
+
+# Hundredths of seconds of a clock that nobody sets, in GS_NOW. (Starting a process takes a
+# twentieth of a second in UML: what is called in loops makes do without.)
+gs_now() {
+	local up
+
+	read -r up _ </proc/uptime
+	GS_NOW=${up/./}
+}
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds; fails the subtest at the
+# deadline.
+wait_for() {
+	local what=$2 end
+
+	gs_now
+	end=$((GS_NOW + $1 * GS_SLOW * 100))
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		gs_now
+		[ "$GS_NOW" -lt $end ] || fail "no $what in time"
+		gs_pause
+	done
+}
+
+# Let others run before looking again: a read that nothing answers, not a process.
+gs_pause() {
+	read -r -t 0.02 <>"$GS_TMP/pause"
+}
+
+# For conditions: at_least N COMMAND..., the command's output is a number of N or more
+at_least() {
+	local n=$1
+
+	shift
+	[ "$("$@")" -ge "$n" ]
+}
+
+# is WANTED COMMAND...: the command's output is WANTED
+is() {
+	local wanted=$1
+
+	shift
+	[ "$("$@")" = "$wanted" ]
+}
+
+# not COMMAND...
+not() {
+	! "$@"
+}
+
+# lines FILE, has_lines N FILE
+lines() {
+	local all=()
+
+	mapfile -t all <"$1"
+	echo "${#all[@]}"
+}
+
+has_lines() {
+	local all=()
+
+	mapfile -t all <"$2"
+	[ ${#all[@]} -ge "$1" ]
+}
+
+# Contents of a small file in GS_VALUE
+gs_read() {
+	GS_VALUE=
+	read -r GS_VALUE 2>/dev/null <"$1"
+}
+
+# ---- kernel log ----------------------------------------------------------------------
+
+# Begin a chapter of the kernel log.
+gs_mark() {
+	GS_MARK="gs-selftest $$-$BASHPID-$RANDOM"
+	echo "<6>$GS_MARK $1" >/dev/kmsg
+}
+
+# The kernel log since then.
+kernel_log() {
+	dmesg | awk -v mark="$GS_MARK" 'seen; index($0, mark) { seen = 1 }'
+}
+
+# log_has WORDS: the kernel said so since the subtest began
+log_has() {
+	dmesg | awk -v mark="$GS_MARK" -v words="$1" '
+		seen && $0 ~ words { found = 1 }
+		index($0, mark) { seen = 1 }
+		END { exit !found }'
+}
+
+log_count() {
+	kernel_log | grep -cE -- "$1"
+}
+
+gs_kernel_ok() {
+	local bad='WARNING:|BUG:|KASAN:|Oops|general protection|possible circular locking'
+
+	bad="$bad|possible recursive locking|DMA-API:|refcount_t:|unreferenced object|leaked"
+	if log_has "$bad"; then
+		kernel_log | grep -E -- "$bad" | head -5 | sed 's/^/# kernel: /'
+		fail "the kernel complained"
+	fi
+}
+
+# ---- emulator ------------------------------------------------------------------------
+
+emu() {
+	gs-emu-ctl -s "$GS_EMU_CTL" "$*"
+}
+
+# The same where failure is a failure of the test
+emu_ok() {
+	local out
+
+	out=$(emu "$*" 2>&1) || fail "emulator: '$*': $out"
+}
+
+gs_no_violations() {
+	local v
+
+	v=$(emu violations) || fail "the emulator is gone"
+	[ -z "$v" ] && return
+	note "violation: $v"
+	fail "the driver broke the protocol"
+}
+
+# emu_status ID KEY: a word of the adapter's line. emu_status ID:CHANNEL KEY: of a channel's
+emu_status() {
+	emu status id="${1%:*}" | awk -v who="$1" -v key="$2" '
+		$1 == who {
+			for (i = 2; i <= NF; i++)
+				if (index($i, key "=") == 1) {
+					print substr($i, length(key) + 2)
+					exit
+				}
+		}'
+}
+
+# The frames on a bus, one a line: no times, no senders; err= lines left out.
+# bus_frames BUS [SENDER]
+bus_frames() {
+	emu buslog bus="$1" | awk -v who="${2:-}" '
+		NF >= 4 && !/ err=/ && (who == "" || $2 == who) { print $3 }'
+}
+
+# Nothing is on its way on the bus any more. Waits itself.
+bus_idle() {
+	emu_ok wait bus="$1" cond=idle timeout=$((20000 * GS_SLOW))
+}
+
+# ---- adapters and their interfaces ---------------------------------------------------
+
+# adapter ID PERSONALITY [WORD...]: plug one in and wait for its interfaces
+adapter() {
+	local id=$1
+
+	adapter_unbound "$@"
+	wait_for 20 "driver bound to adapter $id" gs_bound "$id"
+}
+
+# The same, without waiting for the driver. Adapters are told apart by serial number.
+adapter_unbound() {
+	local id=$1 personality=$2
+
+	shift 2
+	emu_ok add id="$id" personality="$personality" serial="GS-$id" "$@"
+	wait_for 20 "adapter $id on the USB" gs_usb_dev "$id"
+}
+
+# usb_dev ID: name of the adapter's USB device (1-1)
+usb_dev() {
+	gs_usb_dev "$1" && echo "$GS_DEV"
+}
+
+# The same in GS_DEV
+gs_usb_dev() {
+	local f
+
+	for f in "$GS_USB"/devices/*/serial; do
+		gs_read "$f"
+		[ "$GS_VALUE" = "GS-$1" ] || continue
+		f=${f%/serial}
+		GS_DEV=${f##*/}
+		return 0
+	done
+	return 1
+}
+
+# usb_intf ID: name of the interface that is ours (1-1:1.0)
+usb_intf() {
+	gs_usb_dev "$1" && echo "$GS_DEV:1.0"
+}
+
+usb_path() {
+	echo "$GS_USB/devices/$1"
+}
+
+# The driver of an interface, empty if there is none. intf_driver 1-1:1.0
+intf_driver() {
+	local link
+
+	link=$(readlink "$GS_USB/devices/$1/driver") || return 0
+	echo "${link##*/}"
+}
+
+# All that the driver registers is there. Its files come after its interfaces, so the last
+# of them means that probe has finished.
+gs_bound() {
+	gs_usb_dev "$1" &&
+		[ "$GS_USB/devices/$GS_DEV:1.0/driver" -ef "$GS_USB/drivers/$GS_DRIVER" ] &&
+		[ -e "$GS_USB/devices/$GS_DEV:1.0/pool_rx/capacity" ]
+}
+
+# netdev ID [CHANNEL]: name of the channel's interface
+netdev() {
+	local n
+
+	gs_usb_dev "$1" || return 1
+	for n in "$GS_USB/devices/$GS_DEV:1.0/net"/*; do
+		gs_read "$n/dev_port"
+		[ "$GS_VALUE" = "${2:-0}" ] || continue
+		echo "${n##*/}"
+		return 0
+	done
+	return 1
+}
+
+gs_unbind() {
+	echo "$1" >"$GS_USB/drivers/$GS_DRIVER/unbind"
+}
+
+gs_bind() {
+	echo "$1" >"$GS_USB/drivers/$GS_DRIVER/bind"
+}
+
+# ---- interfaces ----------------------------------------------------------------------
+
+# up IFACE [WORD...]: configure and bring up; 500 kbit/s unless the words say otherwise
+up() {
+	local iface=$1
+
+	shift
+	case " $* " in
+	*" bitrate "*) ;;
+	*) set -- bitrate 500000 "$@" ;;
+	esac
+	ok "up" ip link set "$iface" up txqueuelen 1000 type can "$@"
+}
+
+up_fd() {
+	local iface=$1
+
+	shift
+	case " $* " in
+	*" dbitrate "*) ;;
+	*) set -- dbitrate 2000000 "$@" ;;
+	esac
+	up "$iface" fd on "$@"
+}
+
+down() {
+	ok "down" ip link set "$1" down
+}
+
+# Not down: IFF_UP
+is_up() {
+	gs_read "/sys/class/net/$1/flags"
+	[ $((GS_VALUE & 1)) = 1 ]
+}
+
+# link_json IFACE FILTER: from ip -details -statistics -json
+link_json() {
+	ip -details -statistics -json link show "$1" | jq -r ".[0]$2"
+}
+
+can_state() {
+	link_json "$1" .linkinfo.info_data.state
+}
+
+# ctrlmodes IFACE: the modes that are on, sorted, in one line
+ctrlmodes() {
+	link_json "$1" '.linkinfo.info_data.ctrlmode // [] | sort | join(" ")'
+}
+
+# ---- statistics ----------------------------------------------------------------------
+
+# stat_of IFACE NAME: the driver's own counter
+stat_of() {
+	gs_read "/sys/class/net/$1/gs_usb_ng/$2"
+	echo "$GS_VALUE"
+}
+
+# link_stat IFACE NAME
+link_stat() {
+	gs_read "/sys/class/net/$1/statistics/$2"
+	echo "$GS_VALUE"
+}
+
+# intf_stat ID NAME: a file of the USB interface (pool_rx/in_use)
+intf_stat() {
+	gs_usb_dev "$1"
+	gs_read "$GS_USB/devices/$GS_DEV:1.0/$2"
+	echo "$GS_VALUE"
+}
+
+# pools_empty ID [CHANNEL]: the interface is down: nothing may be in use, nothing kept.
+pools_empty() {
+	local id=$1 iface f
+
+	iface=$(netdev "$id" "${2:-0}") || fail "adapter $id has no channel ${2:-0}"
+	gs_usb_dev "$id"
+	for f in "/sys/class/net/$iface/gs_usb_ng/tx_pool_"{in_use,capacity,over_releases} \
+		 "$GS_USB/devices/$GS_DEV:1.0/pool_rx/"{in_use,capacity,over_releases} \
+		 "$GS_USB/devices/$GS_DEV:1.0/firmware/in_flight"; do
+		gs_read "$f"
+		eq "$f" "$GS_VALUE" 0
+	done
+}
+
+# ---- capture -------------------------------------------------------------------------
+
+# gs_listens N IFACE LIST: do N sockets listen on an interface, by receive list?
+gs_listens() {
+	local name n=0
+
+	while read -r name _; do
+		[ "$name" = "$2" ] && n=$((n + 1))
+	done <"/proc/net/can/rcvlist_$3"
+	GS_LISTENERS=$n
+	[ $n -ge "$1" ]
+}
+
+# capture FILE IFACE [CANDUMP OPTION...]: frames into FILE as candump writes logs. Returns
+# when the socket is bound; GS_CAPTURE is the process.
+capture() {
+	local file=$1 iface=$2
+
+	shift 2
+	gs_listens 0 "$iface" all
+	candump -L -r 8000000 "$@" "$iface" >"$file" 2>"$file.err" &
+	GS_CAPTURE=$!
+	wait_for 10 "candump on $iface" gs_listens $((GS_LISTENERS + 1)) "$iface" all
+}
+
+# The same for error frames only
+capture_errors() {
+	local file=$1 iface=$2
+
+	gs_listens 0 "$iface" err
+	candump -L "$iface,0~0,#FFFFFFFF" >"$file" 2>"$file.err" &
+	GS_CAPTURE=$!
+	wait_for 10 "candump on $iface" gs_listens $((GS_LISTENERS + 1)) "$iface" err
+}
+
+stop_capture() {
+	local pid=${1:-$GS_CAPTURE}
+
+	kill -TERM "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+}
+
+# got FILE N: wait until N frames are in the log
+got() {
+	wait_for 30 "$2 frames in ${1##*/}" has_lines "$2" "$1"
+}
+
+# frames FILE: the frames of a candump log. Newer kernels set a flag that says "this is FD"
+# (4), which the bus log does not.
+frames() {
+	awk '{
+		i = index($3, "##")
+		if (i) {
+			flags = (index("0123456789ABCDEF", substr($3, i + 2, 1)) - 1) % 4
+			$3 = substr($3, 1, i + 1) flags substr($3, i + 3)
+		}
+		print $3
+	}' "$1"
+}
+
+# same WHAT FILE-OF-FRAMES FILE-OF-FRAMES: contents and order
+same() {
+	cmp -s "$2" "$3" && return
+	diff "$2" "$3" | head -6 | sed 's/^/# /'
+	fail "$1: $(lines "$2") frames in ${2##*/}, $(lines "$3") in ${3##*/}, and they differ"
+}
+
+# ---- set-up and cleanup --------------------------------------------------------------
+
+driver_load() {
+	modprobe ${GS_MODULE_DIR:+-d "$GS_MODULE_DIR"} $GS_DRIVER
+}
+
+driver_loaded() {
+	[ -d /sys/module/$GS_DRIVER ]
+}
+
+gs_none_bound() {
+	local i
+
+	for i in "$GS_USB/drivers/$GS_DRIVER"/*:*; do
+		[ -e "$i" ] && return 1
+	done
+	return 0
+}
+
+gs_setup() {
+	driver_loaded || driver_load || return 1
+	emu reset >/dev/null
+}
+
+# Every interface of the driver down, every adapter gone, every process ended.
+gs_cleanup() {
+	local n
+
+	# the shell's remarks on killed jobs; what matters goes to stdout
+	exec 2>/dev/null
+	# shellcheck disable=SC2046	# a list
+	kill -KILL $(jobs -p)
+	wait
+	for n in /sys/class/net/*; do
+		n=${n##*/}
+		[ -d "/sys/class/net/$n/gs_usb_ng" ] && is_up "$n" && ip link set "$n" down
+	done
+	emu reset >/dev/null || note "the emulator is gone"
+	wait_for 20 "end of all adapters" gs_none_bound
+	rm -rf "$GS_TMP"
+}
