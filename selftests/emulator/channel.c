@@ -91,9 +91,9 @@ struct frame *channel_next(struct channel *ch)
 	return best;
 }
 
-void channel_mbox_add(struct channel *ch, struct frame *f)
+void channel_mbox_add(struct channel *ch, struct frame *f, __u64 ready)
 {
-	f->ready = now_ns();
+	f->ready = ready;
 	TAILQ_INSERT_TAIL(&ch->mbox, f, link);
 	ch->mbox_len++;
 	if (ch->dev->p->family == FAM_ELM && !ch->flush.armed)
@@ -200,7 +200,7 @@ void channel_recover(struct channel *ch)
 	ch->state = CAN_STATE_ERROR_ACTIVE;
 	emu_log("%s:%u recovered", ch->dev->id, ch->idx);
 	err_recovered(ch, now_ns());
-	out_load(ch);
+	out_load(ch, now_ns());
 	if (ch->joined)
 		bus_kick(ch->joined);
 }
@@ -261,7 +261,7 @@ void channel_tx_done(struct channel *ch, struct frame *f, enum bus_error err, __
 	else
 		tx_success(ch, f, t);
 	counters_changed(ch, t);
-	out_load(ch);
+	out_load(ch, t);
 }
 
 void channel_rx(struct channel *ch, const struct can_msg *m, __u64 t)
@@ -321,7 +321,7 @@ void channel_start(struct channel *ch, __u32 mode)
 	if ((mode & inner) == inner && !ch->inner)
 		ch->inner = bus_alloc("inner");
 	bus_join((mode & inner) == inner ? ch->inner : ch->bus, ch);
-	out_load(ch);
+	out_load(ch, now_ns());
 	ctl_event();
 }
 

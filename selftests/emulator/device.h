@@ -222,7 +222,7 @@ void frame_decode(struct frame *f, const __u8 *data, unsigned int len);
 /* out.c: what happens to an OUT transfer */
 enum out_verdict { OUT_TAKEN, OUT_NAK };
 enum out_verdict out_transfer(struct device *dev, const struct xfer *x);
-void out_load(struct channel *ch);
+void out_load(struct channel *ch, __u64 t);
 void out_echo(struct channel *ch, struct frame *f, __u64 t);
 void out_lost(struct frame *f);
 
@@ -234,7 +234,7 @@ void channel_stop(struct channel *ch, enum reset_keeps keep);
 void channel_set_counters(struct channel *ch, unsigned int tec, unsigned int rec);
 void channel_force_bus_off(struct channel *ch);
 void channel_recover(struct channel *ch);
-void channel_mbox_add(struct channel *ch, struct frame *f);
+void channel_mbox_add(struct channel *ch, struct frame *f, __u64 ready);
 struct frame *channel_next(struct channel *ch);
 bool channel_sends(const struct channel *ch);
 bool channel_acks(const struct channel *ch);

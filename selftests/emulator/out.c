@@ -73,8 +73,8 @@ void out_echo(struct channel *ch, struct frame *f, __u64 t)
 		device_to_host(ch->dev, e);
 }
 
-/* Fills mailboxes from the queue that feeds this channel. */
-void out_load(struct channel *ch)
+/* Fills mailboxes from the queue that feeds this channel, at time t, which is past if we are late. */
+void out_load(struct channel *ch, __u64 t)
 {
 	struct device *dev = ch->dev;
 	bool fifo = dev->p->one_fifo;
@@ -99,7 +99,8 @@ void out_load(struct channel *ch)
 			ch->txq_len--;
 		if (dev->p->echo_when == ECHO_AT_MAILBOX)
 			out_echo(ch, f, now_ns());
-		channel_mbox_add(ch, f);
+		/* not before it arrived */
+		channel_mbox_add(ch, f, f->ready > t ? f->ready : t);
 	}
 }
 
@@ -116,7 +117,7 @@ static void ctp_send(struct channel *ch, struct frame *f)
 	    f->echo_id >= CTP_MAX_ID || ch->mbox_len >= ch->dev->p->mailboxes)
 		out_lost(f);
 	else
-		channel_mbox_add(ch, f);
+		channel_mbox_add(ch, f, now_ns());
 }
 
 /* Frames that the firmware throws away at once. */
@@ -165,7 +166,7 @@ static void queue_frame(struct channel *ch, struct frame *f)
 		TAILQ_INSERT_TAIL(&ch->txq, f, link);
 		ch->txq_len++;
 	}
-	out_load(ch);
+	out_load(ch, now_ns());
 }
 
 enum out_verdict out_transfer(struct device *dev, const struct xfer *x)
@@ -195,6 +196,7 @@ enum out_verdict out_transfer(struct device *dev, const struct xfer *x)
 	ch = &dev->channels[x->data[HF_CHANNEL]];
 	f->ch = ch;
 	frame_decode(f, x->data, x->len < XFER_DATA ? x->len : XFER_DATA);
+	f->ready = now_ns();
 	referee_given(ch, f->echo_id);
 	if (dev->p->echo_when == ECHO_AT_ONCE)
 		ctp_send(ch, f);
