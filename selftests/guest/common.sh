@@ -76,16 +76,14 @@ need_space() {
 
 # One thing at a time may change a part of the cache: locked NAME COMMAND...
 locked() {
-	local fd name=$1
+	local name=$1
 
 	shift
 	mkdir -p "$GS_CACHE"
-	exec {fd}>"$GS_CACHE/.lock-$name"
-	flock "$fd" || die "cannot lock $GS_CACHE/.lock-$name"
-	"$@" {fd}>&-
-	local rc=$?
-	exec {fd}>&-
-	return $rc
+	(
+		flock 9 || die "cannot lock $GS_CACHE/.lock-$name"
+		"$@" 9>&-
+	) 9> "$GS_CACHE/.lock-$name"
 }
 
 # Mirror the driver's sources as symbolic links into DIR, so that several
