@@ -5,6 +5,7 @@
 
 #include <linux/can/dev.h>
 #include <linux/can/error.h>
+#include <linux/can/length.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 
@@ -14,6 +15,9 @@
 /* Error counters in gs_channel.bec */
 #define GS_BEC_RX_SHIFT		16
 #define GS_BEC_TX_MASK		0xffff
+
+/* Frames that BQL lets a device have at least; the smallest limit of any firmware is 8 */
+#define GS_BQL_MIN_FRAMES	8
 
 /* Ohm; the wire knows "on" */
 #define GS_TERMINATION_OHM	120
@@ -162,13 +166,15 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 	what = "start";
 	err = gs_usb_ng_start(dev, ch->index, gs_usb_ng_mode_flags(ch), until);
 	if (err) {
-		gs_usb_ng_channel_stop(ch, false, until);
+		/* Lost on the way back, perhaps, so that the channel is on the bus all the same */
+		gs_usb_ng_channel_stop(ch, true, until);
 		goto out_report;
 	}
 
 	return 0;
 
 out_report:
+	ch->can.state = CAN_STATE_STOPPED;
 	if (!READ_ONCE(dev->gone))
 		netdev_err(ch->netdev, "%s request failed: %pe\n", what, ERR_PTR(err));
 	return err;
@@ -203,9 +209,9 @@ void gs_usb_ng_channel_stop(struct gs_channel *ch, bool reset, unsigned long unt
 
 static int gs_usb_ng_open(struct net_device *netdev)
 {
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct gs_channel *ch = netdev_priv(netdev);
 	struct gs_usb_ng *dev = ch->dev;
+	unsigned long until;
 	int err;
 
 	err = open_candev(netdev);
@@ -222,23 +228,24 @@ static int gs_usb_ng_open(struct net_device *netdev)
 	if (err)
 		goto out_unlock;
 
-	if (!dev->n_open) {
+	if (!dev->rx_up)
 		gs_clock_stop(&dev->clock);
-		err = gs_usb_ng_rx_open(dev);
-		if (err)
-			goto out_tx_close;
-	}
+	err = gs_usb_ng_rx_open(dev);
+	if (err)
+		goto out_tx_close;
 
 	dev->n_open++;
 	gs_usb_ng_share(dev);
 
+	until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	err = gs_usb_ng_channel_start(ch, until);
 	if (err)
 		goto out_unshare;
 
 	ch->open = true;
-	mutex_unlock(&dev->lock);
 	netif_start_queue(netdev);
+	queue_delayed_work(dev->wq, &dev->tick, HZ);
+	mutex_unlock(&dev->lock);
 
 	return 0;
 
@@ -257,7 +264,6 @@ out_unlock:
 
 static int gs_usb_ng_stop(struct net_device *netdev)
 {
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct gs_channel *ch = netdev_priv(netdev);
 	struct gs_usb_ng *dev = ch->dev;
 
@@ -267,11 +273,11 @@ static int gs_usb_ng_stop(struct net_device *netdev)
 	mutex_lock(&dev->lock);
 	ch->open = false;
 	if (ch->running)
-		gs_usb_ng_channel_stop(ch, true, until);
+		gs_usb_ng_channel_stop(ch, true, jiffies + GS_USB_NG_CTRL_TIMEOUT);
 	ch->can.state = CAN_STATE_STOPPED;
 	dev->n_open--;
 	gs_usb_ng_share(dev);
-	if (!dev->n_open && !dev->paused)
+	if (!dev->n_open)
 		gs_usb_ng_rx_close(dev);
 	gs_usb_ng_tx_close(ch);
 	mutex_unlock(&dev->lock);
@@ -309,7 +315,11 @@ static bool gs_usb_ng_new_state(struct gs_channel *ch, const struct gs_wire_erro
 
 	/* Bus-off ends by a restart, ours or the firmware's own, which makes the error frame */
 	if (ch->can.state == CAN_STATE_BUS_OFF) {
-		gs_usb_ng_recovery_event(ch, GS_EV_SELF_RECOVERED);
+		/* A firmware that leaves it to the host says so in words; any other state frame of
+		 * it is a late one
+		 */
+		if (err->restarted || !(ch->feature & GS_FEATURE_BUS_OFF_RECOVERY))
+			gs_usb_ng_recovery_event(ch, GS_EV_SELF_RECOVERED);
 		return false;
 	}
 
@@ -317,19 +327,21 @@ static bool gs_usb_ng_new_state(struct gs_channel *ch, const struct gs_wire_erro
 	if (state != CAN_STATE_BUS_OFF)
 		return true;
 
-	netif_stop_queue(netdev);
 	can_bus_off(netdev);
+	netif_stop_queue(netdev);
 	if (!ch->can.restart_ms && !(ch->feature & GS_FEATURE_BUS_OFF_RECOVERY))
 		gs_usb_ng_recovery_event(ch, GS_EV_HOLD_BUS_OFF);
 
 	return true;
 }
 
-/* Count bus errors, and report them where they were asked for */
+/* Count bus errors, and report them where they were asked for; other news always */
 static bool gs_usb_ng_bus_error(struct gs_channel *ch, const struct gs_wire_error *err,
 				struct can_frame *cf)
 {
-	if (err->class & CAN_ERR_BUSERROR) {
+	u32 class = err->class;
+
+	if (class & CAN_ERR_BUSERROR) {
 		ch->can.can_stats.bus_error++;
 		if (err->prot_type & CAN_ERR_PROT_TX)
 			ch->netdev->stats.tx_errors++;
@@ -337,11 +349,18 @@ static bool gs_usb_ng_bus_error(struct gs_channel *ch, const struct gs_wire_erro
 			ch->netdev->stats.rx_errors++;
 	}
 
-	if (!(ch->can.ctrlmode & CAN_CTRLMODE_BERR_REPORTING))
-		return false;
+	if (err->class & CAN_ERR_LOSTARB)
+		ch->can.can_stats.arbitration_lost++;
+
+	if (!(ch->can.ctrlmode & CAN_CTRLMODE_BERR_REPORTING)) {
+		class &= CAN_ERR_LOSTARB | CAN_ERR_TX_TIMEOUT | CAN_ERR_TRX;
+		if (cf)
+			cf->can_id |= class;
+		return class;
+	}
 
 	if (cf) {
-		cf->can_id |= err->class;
+		cf->can_id |= class;
 		cf->data[2] |= err->prot_type;
 		cf->data[3] |= err->prot_loc;
 	}
@@ -371,9 +390,7 @@ void gs_usb_ng_channel_error(struct gs_channel *ch, const struct gs_wire_error *
 
 	skb = alloc_can_err_skb(ch->netdev, &cf);
 
-	if (err->restarted && ch->can.state == CAN_STATE_BUS_OFF)
-		gs_usb_ng_recovery_event(ch, GS_EV_SELF_RECOVERED);
-	else if (err->has_state)
+	if (err->has_state)
 		report |= gs_usb_ng_new_state(ch, err, cf);
 
 	if (err->class)
@@ -432,6 +449,12 @@ static void gs_usb_ng_copy_limits(struct can_bittiming_const *btc,
 	btc->brp_min = le32_to_cpu(lim->brp_min);
 	btc->brp_max = le32_to_cpu(lim->brp_max);
 	btc->brp_inc = le32_to_cpu(lim->brp_inc);
+}
+
+/* Asking on would only take more time: 255 channels have many optional features */
+static bool gs_usb_ng_is_dead(int err)
+{
+	return err == -ETIMEDOUT || err == -ENODEV;
 }
 
 /* Limits of the data phase: their own where the device has them, else the nominal ones */
@@ -494,7 +517,8 @@ static void gs_usb_ng_init_can(struct gs_channel *ch)
  * is refused.
  *
  * Context: Process, sleeps.
- * Return: 0, -ENOMEM, or -EINVAL for limits that can't be.
+ * Return: 0, -ENOMEM, -EINVAL for limits that can't be, or -ETIMEDOUT, -ENODEV for a device that
+ * doesn't answer any more.
  */
 int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_device_bt_const *bt)
 {
@@ -523,14 +547,22 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 	gs_usb_ng_copy_limits(&ch->bt_const, &bt->nominal);
 	gs_usb_ng_recovery_channel_init(ch);
 
-	if (ch->feature & GS_FEATURE_FD && gs_usb_ng_data_limits(ch)) {
-		dev_warn(&dev->intf->dev, "channel %u: CAN FD left out\n", index);
-		ch->feature &= ~GS_FEATURE_FD;
+	if (ch->feature & GS_FEATURE_FD) {
+		err = gs_usb_ng_data_limits(ch);
+		if (gs_usb_ng_is_dead(err))
+			goto out_free;
+		if (err) {
+			dev_warn(&dev->intf->dev, "channel %u: CAN FD left out: %pe\n", index,
+				 ERR_PTR(err));
+			ch->feature &= ~GS_FEATURE_FD;
+		}
 	}
 
 	if (ch->feature & GS_FEATURE_TERMINATION) {
 		err = gs_usb_ng_get_termination(dev, index, &on,
 						jiffies + GS_USB_NG_CTRL_TIMEOUT);
+		if (gs_usb_ng_is_dead(err))
+			goto out_free;
 		if (err) {
 			dev_warn(&dev->intf->dev, "channel %u: termination left out: %pe\n", index,
 				 ERR_PTR(err));
@@ -542,8 +574,6 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 
 	gs_usb_ng_init_can(ch);
 
-	netdev->netdev_ops = ch->feature & GS_FEATURE_HW_TIMESTAMP ? &gs_usb_ng_netdev_hwts_ops :
-								     &gs_usb_ng_netdev_ops;
 	netdev->ethtool_ops = &gs_usb_ng_ethtool_ops;
 	netdev->sysfs_groups[0] = &gs_usb_ng_channel_group;
 	netdev->flags |= IFF_ECHO;
@@ -552,13 +582,30 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 	SET_NETDEV_DEV(netdev, &dev->intf->dev);
 
 	err = gs_usb_ng_tx_init(ch);
-	if (err) {
-		free_candev(netdev);
-		return err;
-	}
+	if (err)
+		goto out_free;
 
 	dev->ch[index] = ch;
 	return 0;
+
+out_free:
+	free_candev(netdev);
+	return err;
+}
+
+/**
+ * gs_usb_ng_channel_finish() - what depends on all channels, before the first is registered
+ * @ch: the channel
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_channel_finish(struct gs_channel *ch)
+{
+	ch->netdev->netdev_ops = ch->dev->hw_timestamps ? &gs_usb_ng_netdev_hwts_ops :
+							  &gs_usb_ng_netdev_ops;
+	/* Else one echo that is late stops the queue, while BQL knows nothing of the device yet */
+	netdev_queue_set_dql_min_limit(netdev_get_tx_queue(ch->netdev, 0),
+				       GS_BQL_MIN_FRAMES * CANFD_FRAME_LEN_MAX);
 }
 
 /**

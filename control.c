@@ -330,3 +330,30 @@ int gs_usb_ng_bus_off_recovery(struct gs_usb_ng *dev, u8 channel, unsigned long 
 
 	return gs_usb_ng_send(dev, GS_BREQ_BUS_OFF_RECOVERY, channel, 0, &req, sizeof(req), until);
 }
+
+/**
+ * gs_usb_ng_clear_halt() - have a halted bulk endpoint go on
+ * @dev: the adapter
+ * @pipe: the endpoint's, with no transfer queued on it
+ * @until: deadline, jiffies; usb_clear_halt() has one of its own, of 5 s
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_clear_halt(struct gs_usb_ng *dev, unsigned int pipe, unsigned long until)
+{
+	unsigned int endpoint = usb_pipeendpoint(pipe) | (usb_pipein(pipe) ? USB_DIR_IN : 0);
+	int timeout = gs_usb_ng_time_left(until);
+	int err;
+
+	if (!timeout)
+		return -ETIMEDOUT;
+
+	err = usb_control_msg_send(dev->udev, 0, USB_REQ_CLEAR_FEATURE, USB_RECIP_ENDPOINT,
+				   USB_ENDPOINT_HALT, endpoint, NULL, 0, timeout, GFP_KERNEL);
+	/* Both ends begin with DATA0 again */
+	if (!err)
+		usb_reset_endpoint(dev->udev, endpoint);
+
+	return err;
+}

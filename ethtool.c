@@ -46,11 +46,14 @@ static int gs_usb_ng_get_ts_info(struct net_device *netdev, struct kernel_ethtoo
 	return ethtool_op_get_ts_info(netdev, info);
 }
 
-/* The device blinks by itself, so 0 is returned for "active" */
+/* The device blinks by itself. All the same the core is told to look in now and then: otherwise it
+ * would sleep with a reference to the net device, and unplugging the device would wait for it.
+ */
 static int gs_usb_ng_set_phys_id(struct net_device *netdev, enum ethtool_phys_id_state state)
 {
 	struct gs_channel *ch = netdev_priv(netdev);
 	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	int err;
 
 	/* Firmware of the first version advertises nothing, and knows no such request */
 	if (!(ch->feature & GS_FEATURE_IDENTIFY) || ch->dev->sw_version < 2)
@@ -58,8 +61,14 @@ static int gs_usb_ng_set_phys_id(struct net_device *netdev, enum ethtool_phys_id
 
 	switch (state) {
 	case ETHTOOL_ID_ACTIVE:
-		return gs_usb_ng_identify(ch->dev, ch->index, true, until);
+		err = gs_usb_ng_identify(ch->dev, ch->index, true, until);
+		return err ? err : 1;
+	case ETHTOOL_ID_ON:
+	case ETHTOOL_ID_OFF:
+		return READ_ONCE(ch->dev->gone) ? -ENODEV : 0;
 	case ETHTOOL_ID_INACTIVE:
+		if (netdev->reg_state != NETREG_REGISTERED)
+			return 0;
 		return gs_usb_ng_identify(ch->dev, ch->index, false, until);
 	default:
 		return -EINVAL;

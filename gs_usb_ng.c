@@ -11,7 +11,6 @@
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 #include <linux/usb.h>
 
 #include "gs_usb_ng.h"
@@ -21,9 +20,6 @@
  */
 #define GS_PROBE_TRIES		3
 #define GS_PROBE_PAUSE_MS	100
-
-/* A quarter of the time after which 32 bits of microseconds can't be extended any more */
-#define GS_CLOCK_INTERVAL	(1024 * HZ)
 
 static void *gs_usb_ng_coherent_alloc(void *ctx, size_t size, dma_addr_t *dma)
 {
@@ -71,24 +67,6 @@ struct gs_dma_pool *gs_usb_ng_pool_create(struct gs_usb_ng *dev, struct gs_dma_p
 		usb_get_dev(dev->udev);
 
 	return pool;
-}
-
-static void gs_usb_ng_clock_work(struct work_struct *work)
-{
-	struct gs_usb_ng *dev = container_of(to_delayed_work(work), struct gs_usb_ng, clock_work);
-	bool idle = true;
-	u32 us;
-
-	mutex_lock(&dev->lock);
-	if (dev->n_open && !dev->paused && READ_ONCE(dev->clock.started)) {
-		if (!gs_usb_ng_timestamp(dev, &us, jiffies + GS_USB_NG_CTRL_TIMEOUT))
-			idle = !gs_clock_sample(&dev->clock, us, ktime_get_ns());
-		if (idle)
-			gs_clock_idle(&dev->clock, ktime_get_ns());
-	}
-	mutex_unlock(&dev->lock);
-
-	queue_delayed_work(dev->wq, &dev->clock_work, GS_CLOCK_INTERVAL);
 }
 
 static int gs_usb_ng_handshake(struct gs_usb_ng *dev, struct gs_device_config *cfg)
@@ -188,6 +166,9 @@ static int gs_usb_ng_create_channels(struct gs_usb_ng *dev)
 			dev->hw_timestamps = false;
 	}
 
+	for (i = 0; i < dev->n_channels; i++)
+		gs_usb_ng_channel_finish(dev->ch[i]);
+
 	return 0;
 }
 
@@ -255,7 +236,6 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 	spin_lock_init(&dev->tx_wait_lock);
 	INIT_LIST_HEAD(&dev->tx_waiting);
 	gs_clock_init(&dev->clock);
-	INIT_DELAYED_WORK(&dev->clock_work, gs_usb_ng_clock_work);
 	usb_set_intfdata(intf, dev);
 
 	err = gs_usb_ng_handshake(dev, &cfg);
@@ -275,15 +255,15 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 
 	gs_usb_ng_reset_all(dev);
 
-	err = gs_usb_ng_recovery_init(dev);
+	err = gs_usb_ng_rx_init(dev);
 	if (err)
 		goto out_free;
 
-	err = gs_usb_ng_rx_init(dev);
-	if (err)
-		goto out_recovery_exit;
-
 	err = gs_usb_ng_create_channels(dev);
+	if (err)
+		goto out_free_channels;
+
+	err = gs_usb_ng_recovery_init(dev);
 	if (err)
 		goto out_free_channels;
 
@@ -293,20 +273,18 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 
 	err = gs_usb_ng_register(dev);
 	if (err)
-		goto out_free_channels;
+		goto out_recovery_exit;
 
-	if (dev->hw_timestamps)
-		queue_delayed_work(dev->wq, &dev->clock_work, GS_CLOCK_INTERVAL);
 	dev_info(&intf->dev, "%s, %u channel%s, firmware %#x, hardware %#x\n", dev->profile->name,
 		 n, n > 1 ? "s" : "", dev->sw_version, dev->hw_version);
 
 	return 0;
 
+out_recovery_exit:
+	gs_usb_ng_recovery_exit(dev);
 out_free_channels:
 	gs_usb_ng_free_channels(dev);
 	gs_usb_ng_rx_exit(dev);
-out_recovery_exit:
-	gs_usb_ng_recovery_exit(dev);
 out_free:
 	usb_set_intfdata(intf, NULL);
 	mutex_destroy(&dev->lock);
@@ -323,10 +301,9 @@ static void gs_usb_ng_disconnect(struct usb_interface *intf)
 
 	WRITE_ONCE(dev->gone, true);
 	gs_usb_ng_unregister(dev, dev->n_channels);
-	cancel_delayed_work_sync(&dev->clock_work);
+	gs_usb_ng_recovery_exit(dev);
 	gs_usb_ng_free_channels(dev);
 	gs_usb_ng_rx_exit(dev);
-	gs_usb_ng_recovery_exit(dev);
 	usb_set_intfdata(intf, NULL);
 	mutex_destroy(&dev->lock);
 	kfree(dev);
@@ -354,45 +331,59 @@ static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
 		if (ch->running)
 			gs_usb_ng_channel_stop(ch, reset, until);
 	}
-	if (dev->n_open)
-		gs_usb_ng_rx_close(dev);
+	gs_usb_ng_rx_close(dev);
 	mutex_unlock(&dev->lock);
 
 	/* The poll may have asked for recovery until it was stopped */
 	for (i = 0; i < dev->n_channels; i++)
 		gs_usb_ng_recovery_cancel(dev->ch[i]);
 	cancel_work_sync(&dev->tx_unhalt);
+	cancel_delayed_work_sync(&dev->tick);
 }
 
-/* Program the device anew: no firmware keeps all of its state over suspend or reset */
+/* Program the device anew: no firmware keeps all of its state over suspend or reset, and some keeps
+ * none. No RTNL is held, so each channel has its own deadline.
+ */
 static int gs_usb_ng_unpause(struct gs_usb_ng *dev)
 {
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct gs_channel *ch;
 	unsigned int i;
-	int err = 0;
+	int err;
 
 	mutex_lock(&dev->lock);
 	dev->paused = false;
+
+	err = gs_usb_ng_host_format(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	if (err)
+		goto out_unlock;
+	for (i = 0; i < dev->n_channels; i++)
+		if (dev->ch[i]->feature & GS_FEATURE_TERMINATION)
+			gs_usb_ng_set_termination(dev, i, dev->ch[i]->can.termination,
+						  jiffies + GS_USB_NG_CTRL_TIMEOUT);
 	if (!dev->n_open)
 		goto out_unlock;
 
 	gs_clock_stop(&dev->clock);
-	err = gs_usb_ng_host_format(dev, until);
-	if (err)
-		goto out_unlock;
 	err = gs_usb_ng_rx_open(dev);
 	if (err)
 		goto out_unlock;
 
 	for (i = 0; i < dev->n_channels; i++) {
 		ch = dev->ch[i];
-		/* What went into bus-off stays there until it is restarted */
-		if (!ch->open || !netif_carrier_ok(ch->netdev))
+		if (!ch->open)
 			continue;
-		if (!gs_usb_ng_channel_start(ch, until))
+		/* What was in bus-off stays there until it is restarted */
+		if (!netif_carrier_ok(ch->netdev)) {
+			ch->can.state = CAN_STATE_BUS_OFF;
+			gs_usb_ng_restart_later(ch);
+			continue;
+		}
+		if (gs_usb_ng_channel_start(ch, jiffies + GS_USB_NG_CTRL_TIMEOUT))
+			netif_carrier_off(ch->netdev);
+		else
 			netif_wake_queue(ch->netdev);
 	}
+	queue_delayed_work(dev->wq, &dev->tick, HZ);
 
 out_unlock:
 	if (err)

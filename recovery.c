@@ -7,6 +7,8 @@
  */
 
 #include <linux/can/dev.h>
+#include <linux/netdevice.h>
+#include <linux/timekeeping.h>
 #include <linux/usb.h>
 
 #include "gs_usb_ng.h"
@@ -17,8 +19,16 @@
 #define GS_RX_BACKOFF_MIN	10
 #define GS_RX_BACKOFF_MAX	1000
 
-/* The firmware reports the restart that it was asked for within this time */
-#define GS_RESTART_REPORT	msecs_to_jiffies(1000)
+/* Half of what RTNL may be held for: closing waits for this request */
+#define GS_RX_UNHALT_TIMEOUT	msecs_to_jiffies(500)
+
+/* An echo is overdue after this time. CANable 2.5 drops frames after 500 ms without an ACK, others
+ * may wait for a bus that is full of more urgent frames.
+ */
+#define GS_ECHO_OVERDUE		msecs_to_jiffies(3000)
+
+/* A quarter of the time after which 32 bits of microseconds can't be extended any more */
+#define GS_CLOCK_INTERVAL	(1024 * HZ)
 
 /**
  * gs_usb_ng_rx_fault() - an IN transfer failed; try it again later
@@ -48,9 +58,18 @@ static void gs_usb_ng_rx_retry(struct work_struct *work)
 {
 	struct gs_usb_ng *dev = container_of(to_delayed_work(work), struct gs_usb_ng, rx_retry);
 	struct llist_node *node, *next;
+	unsigned int i;
 
-	if (xchg(&dev->rx_halted, false))
-		usb_clear_halt(dev->udev, dev->pipe_in);
+	if (READ_ONCE(dev->rx_halted)) {
+		/* No poll submits any more; what is queued still is killed, since the endpoint's
+		 * data toggle is reset under it
+		 */
+		synchronize_net();
+		for (i = 0; i < GS_USB_NG_RX_SLOTS; i++)
+			usb_kill_urb(gs_dma_pool_slot(dev->rx_pool, i)->urb);
+		gs_usb_ng_clear_halt(dev, dev->pipe_in, jiffies + GS_RX_UNHALT_TIMEOUT);
+		WRITE_ONCE(dev->rx_halted, false);
+	}
 
 	llist_for_each_safe(node, next, llist_del_all(&dev->rx_failed))
 		gs_usb_ng_rx_submit(dev, llist_entry(node, struct gs_dma_slot, node), GFP_KERNEL);
@@ -65,6 +84,10 @@ static void gs_usb_ng_rx_retry(struct work_struct *work)
  */
 void gs_usb_ng_tx_fault(struct gs_usb_ng *dev, int status)
 {
+	/* Killed to clear a halt, of which the first one has told */
+	if (gs_usb_ng_is_unlink(status))
+		return;
+
 	dev_warn_ratelimited(&dev->intf->dev, "OUT transfer failed: %pe\n", ERR_PTR(status));
 
 	if (status == -EPIPE) {
@@ -73,12 +96,14 @@ void gs_usb_ng_tx_fault(struct gs_usb_ng *dev, int status)
 	}
 }
 
-static void gs_usb_ng_tx_unhalt(struct work_struct *work)
+static void gs_usb_ng_tx_unhalt_work(struct work_struct *work)
 {
 	struct gs_usb_ng *dev = container_of(work, struct gs_usb_ng, tx_unhalt);
 
-	if (xchg(&dev->tx_halted, false))
-		usb_clear_halt(dev->udev, dev->pipe_out);
+	mutex_lock(&dev->lock);
+	if (READ_ONCE(dev->tx_halted))
+		gs_usb_ng_tx_unhalt(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	mutex_unlock(&dev->lock);
 }
 
 /* The host's half of a start, for a device that has gone on by itself */
@@ -87,6 +112,19 @@ static void gs_usb_ng_go_on(struct gs_channel *ch)
 	gs_dma_pool_start(ch->tx_pool);
 	/* Pairs with the poll's acquire */
 	smp_store_release(&ch->running, true);
+}
+
+/**
+ * gs_usb_ng_restart_later() - have the CAN core restart a channel after restart-ms, if that is set
+ * @ch: the channel, in bus-off, open; lock held
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_restart_later(struct gs_channel *ch)
+{
+	if (ch->can.restart_ms && !READ_ONCE(ch->dev->gone))
+		schedule_delayed_work(&ch->can.restart_work,
+				      msecs_to_jiffies(ch->can.restart_ms));
 }
 
 /**
@@ -122,7 +160,7 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 	if (ch->running && ch->can.state != CAN_STATE_BUS_OFF)
 		goto out_unlock;
 
-	WRITE_ONCE(ch->restart_requested, jiffies);
+	clear_bit(GS_EV_SELF_RECOVERED, &ch->events);
 	if (ch->running && ch->feature & GS_FEATURE_BUS_OFF_RECOVERY) {
 		gs_usb_ng_channel_stop(ch, false, until);
 		ch->can.state = CAN_STATE_ERROR_ACTIVE;
@@ -133,8 +171,15 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 			gs_usb_ng_channel_stop(ch, true, until);
 		err = gs_usb_ng_channel_start(ch, until);
 	}
-	if (!err)
+	if (err) {
+		if (ch->running)
+			gs_usb_ng_channel_stop(ch, true, until);
+		/* The CAN core leaves it at that; the next try is ours */
+		ch->can.state = CAN_STATE_BUS_OFF;
+		gs_usb_ng_restart_later(ch);
+	} else {
 		netif_wake_queue(netdev);
+	}
 
 out_unlock:
 	mutex_unlock(&dev->lock);
@@ -156,6 +201,11 @@ static void gs_usb_ng_hold_bus_off(struct gs_channel *ch)
 static void gs_usb_ng_self_recovered(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
+	/* Frames that the device still has would complete others, where late echoes can't be told
+	 * apart: only a reset makes it forget them
+	 */
+	bool restart = READ_ONCE(dev->generation) == GS_GENERATION_OFF;
+	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct can_frame *cf = NULL;
 	struct sk_buff *skb;
 
@@ -165,16 +215,21 @@ static void gs_usb_ng_self_recovered(struct gs_channel *ch)
 	if (!ch->running || ch->can.state != CAN_STATE_BUS_OFF)
 		goto out_unlock;
 
-	gs_usb_ng_channel_stop(ch, false, 0);
+	gs_usb_ng_channel_stop(ch, restart, until);
 	skb = alloc_can_err_skb(ch->netdev, &cf);
 	if (cf)
 		cf->can_id |= CAN_ERR_RESTARTED;
 	can_change_state(ch->netdev, cf, CAN_STATE_ERROR_ACTIVE, CAN_STATE_ERROR_ACTIVE);
 	ch->can.can_stats.restarts++;
-	netdev_info(ch->netdev, "firmware recovered from bus-off\n");
-	gs_usb_ng_go_on(ch);
+	if (net_ratelimit())
+		netdev_info(ch->netdev, "firmware recovered from bus-off\n");
+	if (!restart)
+		gs_usb_ng_go_on(ch);
+	else if (gs_usb_ng_channel_start(ch, until))
+		goto out_deliver;
 	netif_carrier_on(ch->netdev);
 	netif_wake_queue(ch->netdev);
+out_deliver:
 	if (skb)
 		netif_rx(skb);
 
@@ -192,6 +247,102 @@ static void gs_usb_ng_refresh_state(struct gs_channel *ch)
 						jiffies + GS_USB_NG_CTRL_TIMEOUT))
 		gs_usb_ng_set_bec(ch, min(le32_to_cpu(state.txerr), 0xffffU),
 				  min(le32_to_cpu(state.rxerr), 0xffffU));
+	mutex_unlock(&dev->lock);
+}
+
+/* Is nobody out there to acknowledge frames? Then they wait rightly, for as long as it takes. A
+ * firmware that can't be asked gets the benefit of the doubt. One partnerless channel may hold up
+ * its siblings on a device that sends all frames from one queue (CANnectivity).
+ */
+static bool gs_usb_ng_may_wait(struct gs_channel *ch, unsigned long until)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	struct gs_device_state state;
+	unsigned int i;
+
+	if (!(ch->feature & GS_FEATURE_GET_STATE))
+		return true;
+
+	for (i = 0; i < dev->n_channels; i++)
+		if (dev->ch[i]->running && dev->ch[i]->can.state >= CAN_STATE_ERROR_PASSIVE)
+			return true;
+
+	if (gs_usb_ng_get_state(dev, ch->index, &state, until))
+		return true;
+
+	return le32_to_cpu(state.state) > CAN_STATE_ERROR_WARNING ||
+	       le32_to_cpu(state.txerr) >= CAN_ERROR_PASSIVE_THRESHOLD;
+}
+
+/* A channel that is up could not be started, by unstick or after a suspend or reset */
+static void gs_usb_ng_start_again(struct gs_channel *ch)
+{
+	if (gs_usb_ng_channel_start(ch, jiffies + GS_USB_NG_CTRL_TIMEOUT))
+		return;
+
+	netif_carrier_on(ch->netdev);
+	netif_wake_queue(ch->netdev);
+}
+
+/* Frames of the channel are overdue; start it anew if that may help */
+static void gs_usb_ng_unstick(struct gs_channel *ch, enum gs_tx_age age)
+{
+	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	struct gs_usb_ng *dev = ch->dev;
+
+	/* Given up by the poll. Where a late echo would be taken for that of the slot's next frame,
+	 * only a reset makes sure that none comes.
+	 */
+	if (age == GS_TX_OVERTAKEN && READ_ONCE(dev->generation) == GS_GENERATION_ON)
+		return;
+	if (age == GS_TX_OLD && gs_usb_ng_may_wait(ch, until))
+		return;
+
+	gs_usb_ng_count(ch, GS_CH_TX_STUCK);
+	if (net_ratelimit())
+		netdev_warn(ch->netdev, "echoes overdue, channel started anew\n");
+	gs_usb_ng_channel_stop(ch, true, until);
+	gs_usb_ng_start_again(ch);
+}
+
+static void gs_usb_ng_read_clock(struct gs_usb_ng *dev)
+{
+	u32 us;
+
+	dev->clock_due = jiffies + GS_CLOCK_INTERVAL;
+	if (!gs_usb_ng_timestamp(dev, &us, jiffies + GS_USB_NG_CTRL_TIMEOUT))
+		gs_clock_sample(&dev->clock, us, ktime_get_ns());
+	else
+		gs_clock_idle(&dev->clock, ktime_get_ns());
+}
+
+static void gs_usb_ng_tick(struct work_struct *work)
+{
+	struct gs_usb_ng *dev = container_of(to_delayed_work(work), struct gs_usb_ng, tick);
+	enum gs_tx_age age;
+	struct gs_channel *ch;
+	unsigned int i;
+
+	mutex_lock(&dev->lock);
+	if (!dev->rx_up || READ_ONCE(dev->gone))
+		goto out_unlock;
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (ch->open && ch->can.state == CAN_STATE_STOPPED)
+			gs_usb_ng_start_again(ch);
+		if (!ch->running || ch->can.state == CAN_STATE_BUS_OFF)
+			continue;
+		age = gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE);
+		if (unlikely(age != GS_TX_FRESH))
+			gs_usb_ng_unstick(ch, age);
+	}
+
+	if (READ_ONCE(dev->clock.started) && time_after(jiffies, dev->clock_due))
+		gs_usb_ng_read_clock(dev);
+	queue_delayed_work(dev->wq, &dev->tick, HZ);
+
+out_unlock:
 	mutex_unlock(&dev->lock);
 }
 
@@ -216,11 +367,6 @@ static void gs_usb_ng_channel_work(struct work_struct *work)
  */
 void gs_usb_ng_recovery_event(struct gs_channel *ch, unsigned int event)
 {
-	/* What the firmware reports about a restart that was asked for is no news */
-	if (event == GS_EV_SELF_RECOVERED && ch->restart_requested &&
-	    time_before(jiffies, READ_ONCE(ch->restart_requested) + GS_RESTART_REPORT))
-		return;
-
 	set_bit(event, &ch->events);
 	queue_work(ch->dev->wq, &ch->work);
 }
@@ -253,7 +399,8 @@ void gs_usb_ng_recovery_channel_init(struct gs_channel *ch)
 int gs_usb_ng_recovery_init(struct gs_usb_ng *dev)
 {
 	INIT_DELAYED_WORK(&dev->rx_retry, gs_usb_ng_rx_retry);
-	INIT_WORK(&dev->tx_unhalt, gs_usb_ng_tx_unhalt);
+	INIT_WORK(&dev->tx_unhalt, gs_usb_ng_tx_unhalt_work);
+	INIT_DELAYED_WORK(&dev->tick, gs_usb_ng_tick);
 
 	dev->wq = alloc_ordered_workqueue("gs_usb_ng_%s", 0, dev_name(&dev->intf->dev));
 
@@ -262,11 +409,12 @@ int gs_usb_ng_recovery_init(struct gs_usb_ng *dev)
 
 /**
  * gs_usb_ng_recovery_exit() - undo gs_usb_ng_recovery_init()
- * @dev: the adapter, all channels closed
+ * @dev: the adapter, all channels closed; their work may still be queued
  *
  * Context: Process, sleeps.
  */
 void gs_usb_ng_recovery_exit(struct gs_usb_ng *dev)
 {
+	cancel_delayed_work_sync(&dev->tick);
 	destroy_workqueue(dev->wq);
 }

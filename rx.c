@@ -57,9 +57,12 @@ static void gs_usb_ng_rx_complete(struct urb *urb)
 		return;
 	}
 
-	/* Parked: rx_close() finds it in the pool */
-	if (gs_usb_ng_is_unlink(status))
+	if (gs_usb_ng_is_unlink(status)) {
+		/* Killed to clear a halt, or else parked: rx_close() finds it in the pool */
+		if (READ_ONCE(dev->rx_halted))
+			llist_add(&slot->node, &dev->rx_failed);
 		return;
+	}
 
 	gs_usb_ng_dev_count(dev, GS_DEV_RX_URB_ERRORS);
 	gs_usb_ng_rx_fault(dev, slot, status);
@@ -155,6 +158,8 @@ static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs
 	u64 hwtstamp;
 
 	gs_usb_ng_dev_count(dev, GS_DEV_RX_TRANSFERS);
+	if (unlikely(READ_ONCE(dev->rx_backoff)))
+		WRITE_ONCE(dev->rx_backoff, 0);
 	/* CANtact Pro and CANable 2.5 send zero-length packets now and then */
 	if (unlikely(!len)) {
 		gs_usb_ng_dev_count(dev, GS_DEV_RX_EMPTY);
@@ -215,6 +220,11 @@ void gs_usb_ng_rx_submit(struct gs_usb_ng *dev, struct gs_dma_slot *slot, gfp_t 
 {
 	int err;
 
+	if (unlikely(READ_ONCE(dev->rx_halted))) {
+		llist_add(&slot->node, &dev->rx_failed);
+		return;
+	}
+
 	gs_dma_slot_for_device(slot, dev->rx_size);
 	err = usb_submit_urb(slot->urb, gfp);
 	/* -EPERM: the pool is stopped, the slot is parked */
@@ -274,8 +284,8 @@ static int gs_usb_ng_poll(struct napi_struct *napi, int budget)
 }
 
 /**
- * gs_usb_ng_rx_open() - start to receive
- * @dev: the adapter; its lock is held; no channel is running
+ * gs_usb_ng_rx_open() - start to receive, unless that goes on already
+ * @dev: the adapter; its lock is held
  *
  * Context: Process, sleeps.
  * Return: 0, -ENOMEM, or what usb_submit_urb() says of the first transfer. Later ones that fail
@@ -286,6 +296,11 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 	struct gs_dma_slot *slot;
 	unsigned int i;
 	int err;
+
+	lockdep_assert_held(&dev->lock);
+
+	if (dev->rx_up)
+		return 0;
 
 	err = gs_dma_pool_warm_up(dev->rx_pool, GS_USB_NG_RX_SLOTS);
 	if (err)
@@ -301,6 +316,7 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 	dev->rx_halted = false;
 	napi_enable(&dev->napi);
 	gs_dma_pool_start(dev->rx_pool);
+	dev->rx_up = true;
 
 	slot = gs_dma_pool_slot(dev->rx_pool, 0);
 	err = usb_submit_urb(slot->urb, GFP_KERNEL);
@@ -315,7 +331,7 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 }
 
 /**
- * gs_usb_ng_rx_close() - stop receiving and give the memory back
+ * gs_usb_ng_rx_close() - stop receiving and give the memory back; nothing if that is done
  * @dev: the adapter; its lock is held; no channel is running
  *
  * Context: Process, sleeps.
@@ -324,6 +340,12 @@ void gs_usb_ng_rx_close(struct gs_usb_ng *dev)
 {
 	unsigned int i;
 
+	lockdep_assert_held(&dev->lock);
+
+	if (!dev->rx_up)
+		return;
+
+	dev->rx_up = false;
 	gs_dma_pool_stop(dev->rx_pool);
 	napi_disable(&dev->napi);
 	/* It can't find a transfer that it could submit any more */

@@ -20,11 +20,13 @@ const struct gs_stat_desc gs_usb_ng_channel_stats[GS_CH_NUM] = {
 	[GS_CH_ECHO_UNKNOWN] = { "echo_unknown", GS_LINK_NONE },
 	[GS_CH_ECHO_STALE] = { "echo_stale", GS_LINK_NONE },
 	[GS_CH_ECHO_DUPLICATE] = { "echo_duplicate", GS_LINK_NONE },
+	[GS_CH_ECHO_LOST] = { "echo_lost", GS_LINK_NONE },
 	[GS_CH_TX_URB_ERRORS] = { "tx_urb_errors", GS_LINK_NONE },
-	[GS_CH_TX_ABANDONED] = { "tx_abandoned", GS_LINK_TX_DROPPED },
+	[GS_CH_TX_ABANDONED] = { "tx_abandoned", GS_LINK_TX_ABORTED },
 	[GS_CH_TX_NO_SLOT] = { "tx_no_slot", GS_LINK_TX_DROPPED },
 	[GS_CH_TX_NO_SKB] = { "tx_no_skb", GS_LINK_TX_DROPPED },
 	[GS_CH_TX_WAITED] = { "tx_waited", GS_LINK_NONE },
+	[GS_CH_TX_STUCK] = { "tx_stuck", GS_LINK_NONE },
 };
 
 const struct gs_stat_desc gs_usb_ng_device_stats[GS_DEV_NUM] = {
@@ -72,6 +74,9 @@ void gs_usb_ng_get_stats64(struct net_device *netdev, struct rtnl_link_stats64 *
 		case GS_LINK_RX_DROPPED:
 			stats->rx_dropped += n;
 			break;
+		case GS_LINK_TX_ABORTED:
+			stats->tx_aborted_errors += n;
+			fallthrough;
 		case GS_LINK_TX_DROPPED:
 			stats->tx_dropped += n;
 			break;

@@ -47,7 +47,7 @@ void gs_usb_ng_tx_wake(struct gs_channel *ch)
 	 */
 	smp_mb();
 	if (netif_queue_stopped(ch->netdev) && READ_ONCE(ch->running) &&
-	    netif_carrier_ok(ch->netdev) && gs_usb_ng_tx_room(ch) > 0)
+	    READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF && gs_usb_ng_tx_room(ch) > 0)
 		netif_wake_queue(ch->netdev);
 }
 
@@ -66,7 +66,6 @@ static void gs_usb_ng_tx_mark_failed(struct gs_channel *ch, struct gs_tx_frame *
 	smp_store_release(&ch->tx_failed, true);
 	/* As above */
 	smp_store_release(&ch->dev->tx_failed, true);
-	gs_usb_ng_count(ch, GS_CH_TX_URB_ERRORS);
 }
 
 static void gs_usb_ng_tx_complete(struct urb *urb)
@@ -81,44 +80,52 @@ static void gs_usb_ng_tx_complete(struct urb *urb)
 		return;
 	}
 
-	/* Unlinked: whoever stops the channel drops what is owed */
-	if (gs_usb_ng_is_unlink(status)) {
+	/* Unlinked: whoever stops the channel drops what is owed, but that a halted endpoint is
+	 * cleared stops no channel
+	 */
+	if (gs_usb_ng_is_unlink(status) && !READ_ONCE(dev->tx_halted)) {
 		gs_dma_slot_put(slot);
 		return;
 	}
 
+	gs_usb_ng_count(ch, GS_CH_TX_URB_ERRORS);
 	gs_usb_ng_tx_mark_failed(ch, &ch->frame[slot->index]);
-	gs_dma_slot_put(slot);
+	gs_usb_ng_tx_put(ch, slot);
 	gs_usb_ng_tx_fault(dev, status);
 	gs_usb_ng_poll_soon(dev);
 }
 
-/* Give an encoded frame to the device. The transfer's reference is held; on failure the poll
- * drops the frame.
+/* Give an encoded frame to the device. The transfer's reference is held. If it is refused, the
+ * frame has been marked and the caller has the poll drop it.
  */
-static void gs_usb_ng_tx_submit(struct gs_channel *ch, struct gs_dma_slot *slot)
+static bool gs_usb_ng_tx_submit(struct gs_channel *ch, struct gs_dma_slot *slot)
 {
 	int err;
 
 	err = usb_submit_urb(slot->urb, GFP_ATOMIC);
 	if (likely(!err))
-		return;
+		return true;
 
+	gs_usb_ng_count(ch, GS_CH_TX_URB_ERRORS);
 	gs_usb_ng_tx_mark_failed(ch, &ch->frame[slot->index]);
-	gs_dma_slot_put(slot);
+	gs_usb_ng_tx_put(ch, slot);
 	if (!gs_usb_ng_is_unlink(err) && net_ratelimit())
 		netdev_warn(ch->netdev, "OUT transfer not accepted: %pe\n", ERR_PTR(err));
-	gs_usb_ng_poll_soon(ch->dev);
+
+	return false;
 }
 
 /* Take one of the device's places; false when it holds as many frames as its firmware can take */
 static bool gs_usb_ng_tx_take_place(struct gs_usb_ng *dev)
 {
-	if (likely(atomic_inc_return(&dev->tx_in_flight) <= (int)dev->tx_cap))
-		return true;
+	int n = atomic_read(&dev->tx_in_flight);
 
-	atomic_dec(&dev->tx_in_flight);
-	return false;
+	do {
+		if (unlikely(n >= (int)dev->tx_cap))
+			return false;
+	} while (!atomic_try_cmpxchg(&dev->tx_in_flight, &n, n + 1));
+
+	return true;
 }
 
 /* Submit frames that waited for a place, oldest first. Only more channels than places make
@@ -130,16 +137,21 @@ static void gs_usb_ng_tx_submit_waiting(struct gs_usb_ng *dev)
 	struct gs_dma_slot *slot;
 	struct gs_channel *ch;
 	unsigned long flags;
+	bool failed = false;
 
 	spin_lock_irqsave(&dev->tx_wait_lock, flags);
 	while (!list_empty(&dev->tx_waiting) && gs_usb_ng_tx_take_place(dev)) {
 		frame = list_first_entry(&dev->tx_waiting, struct gs_tx_frame, waiting);
-		list_del_init(&frame->waiting);
 		ch = dev->ch[frame->channel];
 		slot = gs_dma_pool_slot(ch->tx_pool, frame - ch->frame);
-		gs_usb_ng_tx_submit(ch, slot);
+		failed |= !gs_usb_ng_tx_submit(ch, slot);
+		/* Not before: while the list isn't empty no later frame overtakes */
+		list_del_init(&frame->waiting);
 	}
 	spin_unlock_irqrestore(&dev->tx_wait_lock, flags);
+
+	if (unlikely(failed))
+		gs_usb_ng_poll_soon(dev);
 }
 
 static void gs_usb_ng_tx_leave_place(struct gs_usb_ng *dev)
@@ -195,6 +207,16 @@ netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev)
 		return NETDEV_TX_OK;
 	}
 
+	/* A wake that crossed with gs_usb_ng_channel_stop(), whose netif_tx_disable() waited for
+	 * us or saw to it that we see this
+	 */
+	if (unlikely(!READ_ONCE(ch->running))) {
+		netif_stop_queue(netdev);
+		netdev->stats.tx_dropped++;
+		kfree_skb(skb);
+		return NETDEV_TX_OK;
+	}
+
 	slot = gs_dma_pool_acquire(ch->tx_pool, "tx");
 	if (unlikely(!slot)) {
 		gs_usb_ng_count(ch, GS_CH_TX_NO_SLOT);
@@ -231,10 +253,10 @@ netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev)
 	 */
 	smp_store_release(&frame->state, BIT(GS_TX_OWED));
 
-	if (likely(gs_usb_ng_tx_take_place(dev)))
-		gs_usb_ng_tx_submit(ch, slot);
-	else
+	if (unlikely(!list_empty(&dev->tx_waiting)) || !gs_usb_ng_tx_take_place(dev))
 		gs_usb_ng_tx_wait(ch, frame);
+	else if (!gs_usb_ng_tx_submit(ch, slot))
+		gs_usb_ng_poll_soon(dev);
 
 	netif_subqueue_maybe_stop(netdev, 0, gs_usb_ng_tx_room(ch), 1, 1);
 
@@ -346,6 +368,7 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 		goto out_put;
 	}
 
+	WRITE_ONCE(ch->echo_seq, (unsigned long)slot->seq);
 	ch->netdev->stats.tx_packets++;
 	ch->netdev->stats.tx_bytes += frame->data_len;
 
@@ -378,7 +401,7 @@ void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
 		ch = dev->ch[i];
 		/* Pairs with the release that let the channel run */
 		if (!smp_load_acquire(&ch->running) || !xchg(&ch->tx_failed, false))
-			continue;
+			continue;	/* a stopped channel drops all that is owed */
 
 		for (s = 0; s < dev->profile->in_flight_channel; s++) {
 			slot = gs_dma_pool_lookup(ch->tx_pool, s);
@@ -394,6 +417,86 @@ void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
 		}
 		gs_usb_ng_tx_tell_bql(ch);
 	}
+}
+
+/**
+ * gs_usb_ng_tx_check_age() - is an echo overdue?
+ * @ch: the channel, running
+ * @age: since when an echo is overdue, jiffies
+ *
+ * A frame whose successor has come back will not be echoed any more; it is marked for the poll,
+ * which drops it.
+ *
+ * Context: Process.
+ * Return: enum gs_tx_age
+ */
+enum gs_tx_age gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age)
+{
+	enum gs_tx_age verdict = GS_TX_FRESH;
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	unsigned int s;
+
+	for (s = 0; s < ch->dev->profile->in_flight_channel; s++) {
+		slot = gs_dma_pool_lookup(ch->tx_pool, s);
+		if (!slot)
+			continue;
+
+		frame = &ch->frame[s];
+		/* One that waits for a place has not been sent yet */
+		if (test_bit(GS_TX_OWED, &frame->state) && list_empty(&frame->waiting) &&
+		    time_after(jiffies, slot->since + age)) {
+			if ((long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) > 0) {
+				gs_usb_ng_count(ch, GS_CH_ECHO_LOST);
+				gs_usb_ng_tx_mark_failed(ch, frame);
+				verdict = max(verdict, GS_TX_OVERTAKEN);
+			} else {
+				verdict = GS_TX_OLD;
+			}
+		}
+		gs_usb_ng_tx_put(ch, slot);
+	}
+
+	if (verdict != GS_TX_FRESH)
+		gs_usb_ng_poll_soon(ch->dev);
+
+	return verdict;
+}
+
+/**
+ * gs_usb_ng_tx_unhalt() - clear a halted OUT endpoint
+ * @dev: the adapter; lock held
+ * @until: deadline, jiffies
+ *
+ * The frames queued on it are lost: their transfers are killed first, since the endpoint's data
+ * toggle is reset under them, and the poll drops them.
+ *
+ * Context: Process, sleeps.
+ */
+void gs_usb_ng_tx_unhalt(struct gs_usb_ng *dev, unsigned long until)
+{
+	struct gs_channel *ch;
+	unsigned int i;
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (ch->running) {
+			netif_tx_disable(ch->netdev);
+			gs_dma_pool_stop(ch->tx_pool);
+		}
+	}
+
+	gs_usb_ng_clear_halt(dev, dev->pipe_out, until);
+	WRITE_ONCE(dev->tx_halted, false);
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (ch->running) {
+			gs_dma_pool_start(ch->tx_pool);
+			gs_usb_ng_tx_wake(ch);
+		}
+	}
+	gs_usb_ng_poll_soon(dev);
 }
 
 /**

@@ -58,7 +58,7 @@ unsigned int gs_wire_encode(void *dst, const struct gs_wire_tx *cfg, u32 echo_id
 	unsigned int area, used, len;
 	u32 can_id = gs_wire_mask_id(cfd->can_id);
 
-	hf->echo_id = echo_id;
+	hf->echo_id = cpu_to_le32(echo_id);
 	hf->channel = cfg->channel;
 	hf->flags = 0;
 	hf->reserved = 0;
@@ -114,7 +114,7 @@ enum gs_wire_verdict gs_wire_decode(struct gs_wire_rx *rx, const void *buf, size
 	if (len < GS_FRAME_HDR_LEN)
 		return GS_WIRE_SHORT;
 
-	rx->echo_id = hf->echo_id;
+	rx->echo_id = le32_to_cpu(hf->echo_id);
 	rx->can_id = le32_to_cpu(hf->can_id);
 	rx->channel = hf->channel;
 	rx->dlc = hf->can_dlc;

@@ -60,11 +60,13 @@ enum gs_channel_stat {
 	GS_CH_ECHO_UNKNOWN,
 	GS_CH_ECHO_STALE,
 	GS_CH_ECHO_DUPLICATE,
+	GS_CH_ECHO_LOST,
 	GS_CH_TX_URB_ERRORS,
 	GS_CH_TX_ABANDONED,
 	GS_CH_TX_NO_SLOT,
 	GS_CH_TX_NO_SKB,
 	GS_CH_TX_WAITED,
+	GS_CH_TX_STUCK,
 	GS_CH_NUM
 };
 
@@ -87,6 +89,7 @@ enum gs_link_stat {
 	GS_LINK_RX_OVER,		/* rx_over_errors and rx_errors */
 	GS_LINK_RX_DROPPED,
 	GS_LINK_TX_DROPPED,
+	GS_LINK_TX_ABORTED,		/* tx_aborted_errors and tx_dropped */
 };
 
 /**
@@ -123,6 +126,13 @@ struct gs_tx_frame {
 	struct list_head waiting;
 };
 
+/* What has become of the frames that a channel has in flight */
+enum gs_tx_age {
+	GS_TX_FRESH,			/* none is old */
+	GS_TX_OVERTAKEN,		/* some were old, but newer ones came back: given up */
+	GS_TX_OLD,			/* nothing has come back for long */
+};
+
 /* gs_channel.events, what the channel's recovery work has to look at */
 #define GS_EV_HOLD_BUS_OFF	0	/* keep a self-recovering firmware off the bus */
 #define GS_EV_SELF_RECOVERED	1	/* the firmware left bus-off by itself */
@@ -147,8 +157,7 @@ struct gs_tx_frame {
  * @bql_bytes: P: same
  * @bec: error counters as last heard, rx in the high half. X
  * @bec_stamp: X: jiffies when @bec was heard
- * @restart_requested: X: jiffies when the CAN core last asked for a restart, 0 = never; tells the
- *	firmware's report of that restart from a recovery of its own
+ * @echo_seq: P: gs_dma_slot.seq of the newest frame that was echoed; read anywhere
  * @events: X: GS_EV_* bits for @work
  * @work: runs on gs_usb_ng.wq
  * @stat: X: counters
@@ -174,7 +183,7 @@ struct gs_channel {
 
 	atomic_t bec;
 	unsigned long bec_stamp;
-	unsigned long restart_requested;
+	unsigned long echo_seq;
 	unsigned long events;
 	struct work_struct work;
 
@@ -204,17 +213,18 @@ enum gs_generation {
  * @n_open: M: channels that are open
  * @paused: M: suspended or being reset: no channel runs, open is refused
  * @gone: m: disconnect has begun: requests are not worth a message
- * @rx_pool: I: IN slots; memory while a channel is open
+ * @rx_up: M: the IN pipe is open: memory, transfers and the poll
+ * @rx_pool: I: IN slots; memory while @rx_up
  * @napi_dev: I: carries @napi, so that channels may come and go
  * @napi: the one poll of the device
  * @rx_done: X: completed IN slots, newest first
  * @rx_backlog: P: taken from @rx_done, oldest first
  * @rx_failed: X: IN slots whose transfer failed, for @rx_retry
  * @rx_retry: submits them again after a pause
- * @rx_halted: X: the endpoint stalled: @rx_retry clears it first
+ * @rx_halted: X: the endpoint stalled: no slot is submitted until @rx_retry has cleared it
  * @rx_backoff: X: next pause of @rx_retry, ms
- * @tx_halted: X: the OUT endpoint stalled: @tx_unhalt clears it
- * @tx_unhalt: does that
+ * @tx_halted: X: the OUT endpoint stalled: what is queued on it is lost
+ * @tx_unhalt: clears that
  * @tx_failed: X: some channel has @tx_failed
  * @tx_cap: I: frames that the device may hold for all channels
  * @tx_in_flight: X: frames given to the device and owed
@@ -222,7 +232,8 @@ enum gs_generation {
  * @tx_waiting: frames encoded while the device was at its cap, oldest first
  * @generation: enum gs_generation. Written by the poll, read by xmit
  * @clock: device time
- * @clock_work: keeps a quiet clock from wrapping unseen
+ * @clock_due: M: jiffies when a quiet clock has to be read, lest it wraps unseen
+ * @tick: once a second while a channel is open: late echoes, @clock
  * @wq: ordered; runs every work item of the device but the CAN core's
  * @stat: X: counters
  * @ch_mode: m: GS_WIRE_CH_* of each channel, for the decoder
@@ -245,6 +256,7 @@ struct gs_usb_ng {
 	bool paused;
 	bool gone;
 
+	bool rx_up;
 	struct gs_dma_pool *rx_pool;
 	struct net_device *napi_dev;
 	struct napi_struct napi;
@@ -265,7 +277,8 @@ struct gs_usb_ng {
 	int generation;
 
 	struct gs_clock clock;
-	struct delayed_work clock_work;
+	unsigned long clock_due;
+	struct delayed_work tick;
 	struct workqueue_struct *wq;
 
 	atomic64_t stat[GS_DEV_NUM];
@@ -312,11 +325,13 @@ int gs_usb_ng_set_termination(struct gs_usb_ng *dev, u8 channel, bool on, unsign
 int gs_usb_ng_get_state(struct gs_usb_ng *dev, u8 channel, struct gs_device_state *state,
 			unsigned long until);
 int gs_usb_ng_bus_off_recovery(struct gs_usb_ng *dev, u8 channel, unsigned long until);
+int gs_usb_ng_clear_halt(struct gs_usb_ng *dev, unsigned int pipe, unsigned long until);
 
 /* channel.c */
 int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index,
 			     const struct gs_device_bt_const *bt);
 void gs_usb_ng_channel_free(struct gs_channel *ch);
+void gs_usb_ng_channel_finish(struct gs_channel *ch);
 int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until);
 void gs_usb_ng_channel_stop(struct gs_channel *ch, bool reset, unsigned long until);
 void gs_usb_ng_set_bec(struct gs_channel *ch, u16 txerr, u16 rxerr);
@@ -333,6 +348,8 @@ void gs_usb_ng_tx_drop_owed(struct gs_channel *ch);
 netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev);
 void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 hwtstamp);
 void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev);
+void gs_usb_ng_tx_unhalt(struct gs_usb_ng *dev, unsigned long until);
+enum gs_tx_age gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age);
 void gs_usb_ng_tx_tell_bql(struct gs_channel *ch);
 void gs_usb_ng_tx_wake(struct gs_channel *ch);
 
@@ -353,6 +370,7 @@ void gs_usb_ng_recovery_cancel(struct gs_channel *ch);
 void gs_usb_ng_rx_fault(struct gs_usb_ng *dev, struct gs_dma_slot *slot, int status);
 void gs_usb_ng_tx_fault(struct gs_usb_ng *dev, int status);
 int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode);
+void gs_usb_ng_restart_later(struct gs_channel *ch);
 
 /* gs_usb_ng.c */
 struct gs_dma_pool *gs_usb_ng_pool_create(struct gs_usb_ng *dev, struct gs_dma_pool_params *params);

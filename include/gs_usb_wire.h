@@ -5,8 +5,8 @@
  *
  * Nothing here knows of USB transfers, sk_buffs or net devices, so that KUnit
  * and a user-space fuzzer can drive all of it. All multi-byte fields are little
- * endian on every firmware known; echo_id alone is opaque to the device and
- * comes back as it was sent (Documentation/gs_usb_ng.rst, "The wire").
+ * endian on every firmware known. The echo id comes back as it was sent, but for
+ * firmware that keeps some of its low bits only.
  */
 #ifndef GS_USB_WIRE_H
 #define GS_USB_WIRE_H
@@ -153,7 +153,7 @@ static_assert(sizeof(struct gs_device_bus_off_recovery) == 4);
  * with HW_TIMESTAMP has a __le32 of microseconds.
  */
 struct gs_host_frame {
-	u32 echo_id;			/* opaque to the device */
+	__le32 echo_id;			/* some firmware keeps its low bits only */
 	__le32 can_id;			/* flags as in struct can_frame */
 	u8 can_dlc;			/* raw DLC, 0..15 */
 	u8 channel;
