@@ -78,10 +78,10 @@ choose_accelerator() {
 	verdict=$GS_CACHE/kvm-$release-$boot
 	if [ ! -e "$verdict" ]; then
 		rm -f "$GS_CACHE/kvm-$release"-*
-		(timeout -k 2 20 qemu-system-x86_64 -M q35 -cpu host -accel kvm -nodefaults \
+		{ timeout -k 2 20 qemu-system-x86_64 -M q35 -cpu host -accel kvm -nodefaults \
 			-display none -no-reboot -m 512 -serial stdio \
 			-kernel "$kernel/vmlinuz" -initrd "$build/initramfs-$release.cpio" \
-			-append "console=ttyS0 panic=-1 GS_MODE=probe") > "$run/kvm-probe" 2>&1
+			-append "console=ttyS0 panic=-1 GS_MODE=probe"; } > "$run/kvm-probe" 2>&1
 		grep -q 'GS: probe ok' "$run/kvm-probe" && answer=yes
 		echo $answer > "$verdict"
 		say "a probe boot of $release with KVM: $answer"

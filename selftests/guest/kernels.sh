@@ -137,6 +137,8 @@ stock() {
 			   awk '$2 ~ /^linux-kbuild-/ { print $2; exit }')"
 		mv "$tmp" "$dir"
 		relocate_headers "$dir"
+		# only for type information, which would need pahole
+		rm -f "$dir/usr/src/linux-headers-$release/vmlinux"
 		say "unpacking the modules of $release"
 		find "$dir/lib/modules" -name '*.ko.xz' -print0 |
 			xargs -0 -r -n 200 -P "$GS_JOBS" xz -d
