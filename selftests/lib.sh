@@ -394,6 +394,13 @@ up_fd() {
 	up "$iface" fd on "$@"
 }
 
+# unlimited IFACE: as many frames in flight as the driver allows. Byte queue limits allow
+# one at first, and more only when that has proved too few.
+unlimited() {
+	echo 100000 >"/sys/class/net/$1/queues/tx-0/byte_queue_limits/limit_min" ||
+		fail "no byte queue limits"
+}
+
 down() {
 	ok "down" ip link set "$1" down
 }

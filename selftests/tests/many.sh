@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Several channels and several adapters at work at once.
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+case $GS_GUEST in
+qemu)	FRAMES=20 ;;
+*)	FRAMES=20 ;;
+esac
+
+# many CHANNELS PERSONALITY: every channel on a bus of its own, all of them sending and
+# receiving at once. Nobody ACKs before all have frames on their way, so that the device
+# is full. The device-wide cap is the referee's to watch.
+many() {
+	local n=$1 ch buses='' iface f most
+
+	for ((ch = 0; ch < n; ch++)); do
+		buses=$buses${buses:+,}m$ch
+		emu_ok bus name=m"$ch" ack=on
+	done
+	adapter m "$2" channels="$n" bus="$buses"
+	IFACES=()
+	for ((ch = 0; ch < n; ch++)); do
+		iface=$(netdev m "$ch") || fail "no channel $ch"
+		IFACES+=("$iface")
+		up "$iface" bitrate 1000000
+		unlimited "$iface"
+	done
+	# one process for all; every channel has ids of its own
+	candump -L -r 8000000 any >"$GS_TMP/log" 2>/dev/null &
+	wait_for 10 "candump" gs_listens 1 any all
+	for ((ch = 0; ch < n; ch++)); do
+		emu_ok send bus=m"$ch" frame="$(printf 1%02X "$ch")#11223344" count="$FRAMES"
+		cangen -g 0 -p 20000 -n "$FRAMES" -I "$(printf 2%02X "$ch")" -L i -D i \
+			"${IFACES[ch]}" &
+	done
+	wait_for 10 "full device" at_least $((n < 10 ? n : 10)) emu_status m inflight
+	for ((ch = 0; ch < n; ch++)); do
+		emu_ok bus name=m"$ch" ack=on
+	done
+	# as many from the other side, at a pace that a device with 20 buffers can keep
+	for ((ch = 0; ch < n; ch++)); do
+		emu_ok send bus=m"$ch" frame="$(printf 1%02X "$ch")#11223344" count="$FRAMES" \
+			gap=$((n * 2000))
+	done
+	got "$GS_TMP/log" $((2 * FRAMES * n))
+	for ((ch = 0; ch < n; ch++)); do
+		bus_idle m"$ch"
+		f=$GS_TMP/m$ch
+		bus_frames m"$ch" >"$f.bus"
+		awk -v iface="${IFACES[ch]}" '$2 == iface { print $3 }' "$GS_TMP/log" |
+			grep ^2 >"$f.sent"
+		grep ^2 "$f.bus" >"$f.sent.bus"
+		same "sent on channel $ch" "$f.sent" "$f.sent.bus"
+		eq "sent on channel $ch" "$(lines "$f.sent")" "$FRAMES"
+		eq "received on channel $ch" "$(link_stat "${IFACES[ch]}" rx_packets)" "$FRAMES"
+		eq "foreign ids on channel $ch" "$(awk -v iface="${IFACES[ch]}" \
+			'$2 == iface { print substr($3, 2, 2) }' "$GS_TMP/log" | sort -u)" \
+			"$(printf %02X "$ch")"
+	done
+	most=$(intf_stat m firmware/in_flight_max)
+	le "in flight at most" "$(emu_status m inflight_max)" "$most"
+	note "in flight at most $(emu_status m inflight_max) of $most"
+}
+
+test_3_channels_cannectivity() {
+	many 3 cannectivity
+	eq "cap" "$(intf_stat m firmware/in_flight_max)" 10
+}
+
+test_3_channels_candlelight() { many 3 candlelight-fd; }
+
+# More channels than the device has places: each gets its turn
+test_40_channels_cannectivity() {
+	many 40 cannectivity
+	eq "cap" "$(intf_stat m firmware/in_flight_max)" 10
+}
+
+# The limit of a channel is its share of the device's, by how many are open
+test_limits_by_open_channels() {
+	local ch iface
+
+	adapter m cannectivity channels=3 bus=m
+	up "$(netdev m 0)"
+	eq "one open" "$(stat_of "$(netdev m 0)" tx_limit)" 8
+	up "$(netdev m 1)"
+	eq "two open" "$(stat_of "$(netdev m 0)" tx_limit)" 5
+	up "$(netdev m 2)"
+	for ch in 0 1 2; do
+		iface=$(netdev m "$ch")
+		eq "three open, channel $ch" "$(stat_of "$iface" tx_limit)" 3
+	done
+	down "$(netdev m 1)"
+	eq "two open" "$(stat_of "$(netdev m 0)" tx_limit)" 5
+}
+
+# One channel without anybody to ACK it holds its frames; on firmware with a queue for each
+# channel the other ones go on
+test_dead_neighbour() {
+	local dead alive
+
+	emu_ok bus name=m0 ack=off
+	emu_ok bus name=m1 ack=on
+	adapter m candlelight-fd channels=2 bus=m0,m1
+	dead=$(netdev m 0)
+	alive=$(netdev m 1)
+	up "$dead"
+	up "$alive"
+	cangen -g 0 -p 20000 -n 60 -I i -L 8 -D i "$dead" >/dev/null 2>&1 &
+	full() {
+		[ "$(stat_of "$dead" tx_pool_in_use)" -ge 1 ] &&
+			[ "$(can_state "$dead")" = ERROR-PASSIVE ]
+	}
+	wait_for 20 "dead channel waiting" full
+	capture "$GS_TMP/log" "$alive"
+	ok "cangen" cangen -g 0 -p 1000 -n 100 -I i -L i -D i "$alive"
+	got "$GS_TMP/log" 100
+	# and the dead one, when somebody turns up
+	emu_ok bus name=m0 ack=on
+	all() {
+		[ "$(emu_status m:0 tx)" = 60 ]
+	}
+	wait_for 20 "all frames of the dead one" all
+}
+
+# Channels go down and up while the others work
+test_neighbours_come_and_go() {
+	local round still guest
+
+	emu_ok bus name=m0 ack=on
+	emu_ok bus name=m1 ack=on
+	adapter m cannectivity channels=2 bus=m0,m1
+	still=$(netdev m 0)
+	guest=$(netdev m 1)
+	up "$still"
+	capture "$GS_TMP/log" "$still"
+	cangen -g 2 -p 1000 -n 300 -I i -L i -D i "$still" >/dev/null 2>&1 &
+	for round in 1 2 3 4 5; do
+		up "$guest"
+		ok "round $round" cansend "$guest" 123#1122
+		down "$guest"
+	done
+	got "$GS_TMP/log" 300
+	bus_frames m0 >"$GS_TMP/bus"
+	frames "$GS_TMP/log" >"$GS_TMP/frames"
+	same "bus against candump" "$GS_TMP/bus" "$GS_TMP/frames"
+}
+
+# Two adapters of one kind keep their channels apart
+test_two_adapters() {
+	local a b
+
+	adapter a candlelight-fd bus=m
+	adapter b candlelight-fd bus=m
+	a=$(netdev a)
+	b=$(netdev b)
+	[ "$a" != "$b" ] || fail "both are $a"
+	up "$a"
+	up "$b"
+	capture "$GS_TMP/log" "$b"
+	ok "cangen" cangen -g 0 -p 1000 -n 50 -I i -L i -D i "$a"
+	got "$GS_TMP/log" 50
+	emu_ok del id=a
+	wait_for 20 "end of a" not test -d "/sys/class/net/$a"
+	emu_ok send bus=m frame=123#
+	got "$GS_TMP/log" 51
+}
+
+ktap_run test_3_channels_cannectivity test_3_channels_candlelight \
+	test_40_channels_cannectivity test_limits_by_open_channels test_dead_neighbour \
+	test_neighbours_come_and_go test_two_adapters
