@@ -200,6 +200,7 @@ struct gs_dma_pool *gs_dma_pool_create(const struct gs_dma_pool_params *params)
 		pool->slots[i].pool = pool;
 		pool->slots[i].index = i;
 		pool->slots[i].dma = DMA_MAPPING_ERROR;
+		pool->slots[i].priv = params->priv;
 	}
 	INIT_LIST_HEAD(&pool->chunks);
 	INIT_WORK(&pool->free_work, gs_dma_pool_free_work);
@@ -319,9 +320,11 @@ int gs_dma_pool_warm_up(struct gs_dma_pool *pool, unsigned int n)
 		slot->urb->transfer_buffer = slot->buf;
 		if (chunk->dma == DMA_MAPPING_ERROR) {
 			slot->dma = DMA_MAPPING_ERROR;
+			slot->sync = false;
 		} else {
 			slot->dma = chunk->dma + at;
 			slot->urb->transfer_dma = slot->dma;
+			slot->sync = par->backend->sync;
 			slot->urb->transfer_flags |= URB_NO_TRANSFER_DMA_MAP;
 		}
 		usb_block_urb(slot->urb);
@@ -471,15 +474,20 @@ static void gs_dma_pool_make_live(struct gs_dma_pool *pool, struct gs_dma_slot *
  */
 struct gs_dma_slot *gs_dma_pool_acquire(struct gs_dma_pool *pool, const char *owner)
 {
-	unsigned int i, n = pool->capacity;
+	unsigned int i = pool->next, n = pool->capacity;
 
-	i = find_next_zero_bit(pool->claimed, n, pool->next);
-	if (i >= n)
-		i = find_first_zero_bit(pool->claimed, n);
-	/* Pairs with clear_bit_unlock() of the last release. It can't be set: nobody else sets */
-	if (i >= n || test_and_set_bit_lock(i, pool->claimed)) {
-		atomic64_inc(&pool->exhaustions);
-		return NULL;
+	/* Mostly the next in turn is free. Each claim pairs with clear_bit_unlock() of the last
+	 * release.
+	 */
+	if (unlikely(i >= n || test_and_set_bit_lock(i, pool->claimed))) {
+		i = find_next_zero_bit(pool->claimed, n, i);
+		if (i >= n)
+			i = find_first_zero_bit(pool->claimed, n);
+		/* It can't be set: nobody else sets */
+		if (i >= n || test_and_set_bit_lock(i, pool->claimed)) {
+			atomic64_inc(&pool->exhaustions);
+			return NULL;
+		}
 	}
 
 	pool->next = i + 1;
@@ -614,18 +622,6 @@ unsigned int gs_dma_pool_in_use(const struct gs_dma_pool *pool)
 }
 
 /**
- * gs_dma_slot_priv() - the user's pointer of the slot's pool
- * @slot: the slot
- *
- * Context: Any.
- * Return: gs_dma_pool_params.priv
- */
-void *gs_dma_slot_priv(const struct gs_dma_slot *slot)
-{
-	return slot->pool->params.priv;
-}
-
-/**
  * gs_dma_slot_dir() - who writes and who reads
  * @slot: the slot
  *
@@ -637,39 +633,19 @@ enum dma_data_direction gs_dma_slot_dir(const struct gs_dma_slot *slot)
 	return slot->pool->params.dir;
 }
 
-static void gs_dma_slot_sync(struct gs_dma_slot *slot, size_t len, bool for_cpu)
+/**
+ * gs_dma_slot_sync() - hand memory that isn't coherent to the CPU or to the device
+ * @slot: the slot
+ * @len: how many bytes
+ * @for_cpu: to whom
+ *
+ * Context: Any.
+ */
+void gs_dma_slot_sync(struct gs_dma_slot *slot, size_t len, bool for_cpu)
 {
 	const struct gs_dma_pool_params *par = &slot->pool->params;
 
-	/* Coherent memory needs nothing: the host controller's driver orders its descriptors
-	 * behind the data, so a class driver has no barrier either.
-	 */
-	if (par->backend->sync && slot->dma != DMA_MAPPING_ERROR)
-		par->backend->sync(par->ctx, slot->dma, min(len, par->size), par->dir, for_cpu);
-}
-
-/**
- * gs_dma_slot_for_cpu() - the device has written, the CPU is going to read
- * @slot: the slot
- * @len: how many bytes
- *
- * Context: Any.
- */
-void gs_dma_slot_for_cpu(struct gs_dma_slot *slot, size_t len)
-{
-	gs_dma_slot_sync(slot, len, true);
-}
-
-/**
- * gs_dma_slot_for_device() - the CPU is done with the buffer, the device may have it
- * @slot: the slot
- * @len: how many bytes
- *
- * Context: Any.
- */
-void gs_dma_slot_for_device(struct gs_dma_slot *slot, size_t len)
-{
-	gs_dma_slot_sync(slot, len, false);
+	par->backend->sync(par->ctx, slot->dma, min(len, par->size), par->dir, for_cpu);
 }
 
 /**

@@ -48,7 +48,7 @@ void gs_usb_ng_poll_soon(struct gs_usb_ng *dev)
 static void gs_usb_ng_rx_complete(struct urb *urb)
 {
 	struct gs_dma_slot *slot = urb->context;
-	struct gs_usb_ng *dev = gs_dma_slot_priv(slot);
+	struct gs_usb_ng *dev = slot->priv;
 	int status = urb->status;
 
 	if (likely(!status)) {
@@ -110,7 +110,8 @@ static u64 gs_usb_ng_rx_time(struct gs_usb_ng *dev, const struct gs_wire_rx *rx)
 	if (!rx->has_ts)
 		return 0;
 
-	mono = ktime_get_ns();
+	/* A tick's resolution will do: it is to tell wraps and nonsense from time */
+	mono = ktime_get_coarse_ns();
 	/* The first frame ties the clock: the TIMESTAMP request may be answered with a stale
 	 * time, or with 0 always (candleLight on STM32F4)
 	 */

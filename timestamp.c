@@ -190,7 +190,13 @@ u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns)
 	u64 ns = 0;
 
 	spin_lock(&clk->lock);
-	if (clk->started) {
+	if (likely(us - clk->counter < GS_CLOCK_SLACK_US && clk->started &&
+		   gs_clock_since(clk->mono_ns, mono_ns) < GS_CLOCK_SLACK_US * NSEC_PER_USEC)) {
+		/* Both went less than the slack, so they can't differ by more: on the line. What is
+		 * known needs no refreshing yet.
+		 */
+		ns = timecounter_cyc2time(&clk->tc, us);
+	} else if (clk->started) {
 		if (gs_clock_accept(clk, us, mono_ns))
 			ns = clk->tc.nsec;
 		else

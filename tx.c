@@ -71,7 +71,7 @@ static void gs_usb_ng_tx_mark_failed(struct gs_channel *ch, struct gs_tx_frame *
 static void gs_usb_ng_tx_complete(struct urb *urb)
 {
 	struct gs_dma_slot *slot = urb->context;
-	struct gs_channel *ch = gs_dma_slot_priv(slot);
+	struct gs_channel *ch = slot->priv;
 	struct gs_usb_ng *dev = ch->dev;
 	int status = urb->status;
 

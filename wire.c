@@ -91,9 +91,17 @@ unsigned int gs_wire_encode(void *dst, const struct gs_wire_tx *cfg, u32 echo_id
 	else
 		area = CAN_MAX_DLEN;
 
-	memcpy(hf->data, cfd->data, used);
+	/* The most frequent cases where speed matters: a constant makes it a few moves */
+	if (used == CAN_MAX_DLEN) {
+		memcpy(hf->data, cfd->data, CAN_MAX_DLEN);
+	} else if (used == CANFD_MAX_DLEN) {
+		memcpy(hf->data, cfd->data, CANFD_MAX_DLEN);
+	} else {
+		memcpy(hf->data, cfd->data, used);
+	}
 	/* The buffer held another frame, whose data are nobody's business */
-	memset(hf->data + used, 0, area - used);
+	if (used < area)
+		memset(hf->data + used, 0, area - used);
 	len = GS_FRAME_HDR_LEN + area;
 
 	if (cfg->pad) {
@@ -174,7 +182,11 @@ void gs_wire_to_cc(struct can_frame *cf, const struct gs_wire_rx *rx, bool len8_
 {
 	cf->can_id = rx->can_id;
 	can_frame_set_cc_len(cf, rx->dlc, len8_dlc ? CAN_CTRLMODE_CC_LEN8_DLC : 0);
-	memcpy(cf->data, rx->data, min_t(unsigned int, rx->len, CAN_MAX_DLEN));
+	/* As below */
+	if (rx->len == CAN_MAX_DLEN)
+		memcpy(cf->data, rx->data, CAN_MAX_DLEN);
+	else
+		memcpy(cf->data, rx->data, min_t(unsigned int, rx->len, CAN_MAX_DLEN));
 }
 
 void gs_wire_to_fd(struct canfd_frame *cfd, const struct gs_wire_rx *rx)
@@ -186,7 +198,11 @@ void gs_wire_to_fd(struct canfd_frame *cfd, const struct gs_wire_rx *rx)
 		cfd->flags |= CANFD_BRS;
 	if (rx->flags & GS_FLAG_ESI)
 		cfd->flags |= CANFD_ESI;
-	memcpy(cfd->data, rx->data, min_t(unsigned int, rx->len, CANFD_MAX_DLEN));
+	/* The most frequent length where speed matters: a constant makes it a few moves */
+	if (rx->len == CANFD_MAX_DLEN)
+		memcpy(cfd->data, rx->data, CANFD_MAX_DLEN);
+	else
+		memcpy(cfd->data, rx->data, min_t(unsigned int, rx->len, CANFD_MAX_DLEN));
 }
 
 /**

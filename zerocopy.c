@@ -95,14 +95,3 @@ struct sk_buff *gs_zc_echo_done(struct sk_buff *skb, u64 hwtstamp)
 	skb->pkt_type = PACKET_BROADCAST;
 	return skb;
 }
-
-/**
- * gs_zc_set_hwtstamp() - set the hardware timestamp
- * @skb: any CAN skb
- * @hwtstamp: ns, 0 for none
- */
-void gs_zc_set_hwtstamp(struct sk_buff *skb, u64 hwtstamp)
-{
-	if (hwtstamp)
-		skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(hwtstamp);
-}

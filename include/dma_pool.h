@@ -43,7 +43,7 @@ struct gs_dma_backend {
  * @ctx: passed to @backend
  * @release: called with @ctx when the pool is gone, which is later than its destruction if slots
  *	were outstanding; process context; NULL if @ctx needs nothing
- * @priv: for the user: gs_dma_slot_priv()
+ * @priv: for the user: gs_dma_slot.priv
  */
 struct gs_dma_pool_params {
 	const char *name;
@@ -71,6 +71,8 @@ struct gs_dma_pool_params {
  * @seq: number of the acquire that made it live, tells newer from older; 0 = never used
  * @owner: who acquired it, for reports
  * @since: jiffies of the acquire, for reports
+ * @priv: gs_dma_pool_params.priv
+ * @sync: the memory has to be synced
  * @node: for the user's list
  */
 struct gs_dma_slot {
@@ -83,6 +85,8 @@ struct gs_dma_slot {
 	u64 seq;
 	const char *owner;
 	unsigned long since;
+	void *priv;
+	bool sync;
 	struct llist_node node;
 };
 
@@ -131,10 +135,37 @@ bool gs_dma_slot_put(struct gs_dma_slot *slot);
 
 struct gs_dma_slot *gs_dma_pool_slot(struct gs_dma_pool *pool, unsigned int index);
 unsigned int gs_dma_pool_in_use(const struct gs_dma_pool *pool);
-void *gs_dma_slot_priv(const struct gs_dma_slot *slot);
 enum dma_data_direction gs_dma_slot_dir(const struct gs_dma_slot *slot);
-void gs_dma_slot_for_cpu(struct gs_dma_slot *slot, size_t len);
-void gs_dma_slot_for_device(struct gs_dma_slot *slot, size_t len);
+void gs_dma_slot_sync(struct gs_dma_slot *slot, size_t len, bool for_cpu);
 void gs_dma_pool_get_info(struct gs_dma_pool *pool, struct gs_dma_pool_info *info);
+
+/**
+ * gs_dma_slot_for_cpu() - the device has written, the CPU is going to read
+ * @slot: the slot
+ * @len: how many bytes
+ *
+ * Coherent memory needs nothing: the host controller's driver orders its descriptors behind the
+ * data, so a class driver has no barrier either.
+ *
+ * Context: Any.
+ */
+static inline void gs_dma_slot_for_cpu(struct gs_dma_slot *slot, size_t len)
+{
+	if (slot->sync)
+		gs_dma_slot_sync(slot, len, true);
+}
+
+/**
+ * gs_dma_slot_for_device() - the CPU is done with the buffer, the device may have it
+ * @slot: the slot
+ * @len: how many bytes
+ *
+ * Context: Any.
+ */
+static inline void gs_dma_slot_for_device(struct gs_dma_slot *slot, size_t len)
+{
+	if (slot->sync)
+		gs_dma_slot_sync(slot, len, false);
+}
 
 #endif /* GS_USB_NG_DMA_POOL_H */

@@ -276,7 +276,7 @@ static void pool_acquire_release(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, slot[i]->owner, "test");
 		KUNIT_EXPECT_EQ(test, slot[i]->seq, i + 1);
 		KUNIT_EXPECT_PTR_EQ(test, slot[i], gs_dma_pool_slot(pool, slot[i]->index));
-		KUNIT_EXPECT_PTR_EQ(test, gs_dma_slot_priv(slot[i]), test->priv);
+		KUNIT_EXPECT_PTR_EQ(test, slot[i]->priv, test->priv);
 		KUNIT_EXPECT_EQ(test, gs_dma_pool_in_use(pool), i + 1);
 		for (j = 0; j < i; j++)
 			KUNIT_EXPECT_PTR_NE(test, slot[i], slot[j]);
