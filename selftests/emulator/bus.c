@@ -24,7 +24,7 @@
  * The machine that runs us is not a real-time one. A receiver without room
  * holds the bus up for this long before frames are lost.
  */
-#define STALL_NS		(50 * NSEC_PER_MSEC)
+#define STALL_NS		(500 * NSEC_PER_MSEC)
 
 struct bus_list buses = TAILQ_HEAD_INITIALIZER(buses);
 
