@@ -3,6 +3,8 @@
 #
 # A device that lies: what it sends is counted and dropped, said a bounded number of times,
 # and harms neither the channel, nor its neighbour, nor the pools.
+#
+# timeout: 300
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -203,10 +205,10 @@ test_late_echo() {
 
 test_swapped_echo() {
 	two_channels candlelight-bx
-	unlimited "$A"
+	unlimited "$A" x
 	emu_ok fault id=a what=swap-echo n=5
 	ok "cangen" cangen -g 0 -p 1000 -n 20 -I i -L i -D i "$A"
-	wait_for 10 "20 frames" is 20 link_stat "$A" tx_packets
+	wait_for 10 "20 frames" is 21 link_stat "$A" tx_packets
 	alive
 	pool_ok
 }

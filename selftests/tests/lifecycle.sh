@@ -4,6 +4,8 @@
 # Coming and going, again and again: up and down, unbind and rebind with a user-space
 # program in between, unplug and unload in full traffic. After each nothing is busy,
 # nothing is left claimed, no memory is kept.
+#
+# timeout: 300
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

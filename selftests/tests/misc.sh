@@ -3,6 +3,8 @@
 #
 # Termination, identification, statistics and their documentation, error counters and
 # error frames.
+#
+# timeout: 180
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -5,6 +5,8 @@
 #
 # The transports don't forward a bus reset, so the emulator is told of it and forgets what
 # that firmware forgets.
+#
+# timeout: 150
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

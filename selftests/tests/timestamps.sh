@@ -3,6 +3,8 @@
 #
 # Hardware timestamps: 32 bits of microseconds from the adapter become times that keep the
 # distances that frames had on the bus. The bus log has the times at which they ended.
+#
+# timeout: 150
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -9,6 +9,8 @@
 #
 # What was sent, what came back as echo, what was on the bus and what was received must be
 # the same frames in the same order.
+#
+# timeout: 400
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
