@@ -11,6 +11,8 @@
 #	make demo-shell		a prompt in that guest
 #	make check		all tests; TEST=name runs one
 #	make check-unit check-uml check-qemu check-static
+#	make bench		what a frame costs, next to the kernel's gs_usb;
+#				QUICK=1 takes five minutes at most
 #	make clean
 
 KERNELRELEASE ?= $(shell uname -r)
@@ -63,6 +65,9 @@ demo:
 demo-shell:
 	@selftests/demo --shell
 
+bench:
+	@selftests/bench/bench $(if $(QUICK),--quick)
+
 check:
 	@selftests/check all $(TEST)
 
@@ -70,4 +75,4 @@ check-unit check-uml check-qemu check-static: check-%:
 	@selftests/check $* $(TEST)
 
 .PHONY: all check-kdir modules clean install install-files install-config uninstall demo \
-	demo-shell check check-unit check-uml check-qemu check-static
+	demo-shell bench check check-unit check-uml check-qemu check-static
