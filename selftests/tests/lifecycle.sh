@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Coming and going, again and again: up and down, unbind and rebind with a user-space
-# program in between, unplug and unload in full traffic. After each nothing is busy,
+# program in between, unplug in full traffic. After each nothing is busy,
 # nothing is left claimed, no memory is kept.
 #
 # timeout: 300
@@ -196,37 +196,6 @@ test_unplug_in_probe() {
 	talk 10
 }
 
-test_rmmod_under_traffic() {
-	local round
-
-	one candlelight-fd
-	for round in 1 2 3; do
-		find_a
-		noise
-		ok "rmmod $round" rmmod "$GS_DRIVER"
-		[ ! -d "/sys/class/net/$A" ] || fail "the interface outlived the module"
-		eq "started after rmmod" "$(emu_status a:0 started)" 0
-		ok "modprobe" driver_load
-		wait_for 20 "driver bound" gs_bound a
-	done
-	find_a
-	up "$A"
-	wait_for 20 "frames" at_least 10 link_stat "$A" rx_packets
-}
-
-# rmmod without any adapter, and with one that is down
-test_rmmod_quiet() {
-	ok "rmmod" rmmod "$GS_DRIVER"
-	ok "modprobe" driver_load
-	one candlelight-fd
-	ok "rmmod" rmmod "$GS_DRIVER"
-	ok "modprobe" driver_load
-	wait_for 20 "driver bound" gs_bound a
-	find_a
-	up "$A"
-	talk 10
-}
-
 # Sockets that outlive the interface
 test_sockets_outlive() {
 	one candlelight-fd
@@ -242,4 +211,4 @@ test_sockets_outlive() {
 ktap_run test_five_rounds_candlelight test_five_rounds_cannectivity \
 	test_five_rounds_old test_claimed test_fifty_rounds test_down_under_traffic \
 	test_unbind_under_traffic test_unplug_candlelight test_unplug_cannectivity \
-	test_unplug_in_probe test_rmmod_under_traffic test_rmmod_quiet test_sockets_outlive
+	test_unplug_in_probe test_sockets_outlive

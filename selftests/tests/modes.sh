@@ -174,6 +174,7 @@ test_fd_on_off() {
 # What the device can't do is refused, with words
 test_refused_modes() {
 	one gs
+	refused "up without bit rate" 'bit-timing|invalid' ip link set "$A" up
 	refused "berr-reporting" 'not supported|operation' \
 		ip link set "$A" type can bitrate 500000 berr-reporting on
 	refused "fd" 'not supported|operation|invalid' \
@@ -181,7 +182,6 @@ test_refused_modes() {
 	refused "presume-ack" 'not supported|operation' \
 		ip link set "$A" type can bitrate 500000 presume-ack on
 	refused "termination" 'not supported|operation' ip link set "$A" type can termination 120
-	refused "up without bit rate" 'bit-timing|invalid' ip link set "$A" up
 	one_again
 }
 
@@ -197,13 +197,13 @@ one_again() {
 
 test_refused_bit_rates() {
 	one candlelight-fd
-	refused "1 bit/s" 'invalid|range|error' ip link set "$A" type can bitrate 1
-	refused "100 Mbit/s" 'invalid|range|error' ip link set "$A" type can bitrate 100000000
-	refused "brp 600" 'brp' ip link set "$A" type can tq 15000 prop-seg 10 \
+	refused "1 bit/s" 'invalid|range|error|domain' ip link set "$A" type can bitrate 1
+	refused "100 Mbit/s" 'invalid|range|error|domain' ip link set "$A" type can bitrate 100000000
+	refused "brp 600" 'brp|domain' ip link set "$A" type can tq 15000 prop-seg 10 \
 		phase-seg1 10 phase-seg2 10 sjw 1
-	refused "data rate below" 'invalid|range' ip link set "$A" type can bitrate 1000000 \
+	refused "data rate below" 'invalid|range|domain' ip link set "$A" type can bitrate 1000000 \
 		dbitrate 500000 fd on
-	refused "data rate of 100 Mbit/s" 'invalid|range|error' \
+	refused "data rate of 100 Mbit/s" 'invalid|range|error|domain' \
 		ip link set "$A" type can bitrate 1000000 dbitrate 100000000 fd on
 	refused "up with fd and no data bit rate" 'bit-timing|invalid|data' \
 		ip link set "$A" up type can bitrate 500000 fd on
