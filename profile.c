@@ -21,6 +21,12 @@
  */
 #define GS_PROFILE_COMMON	(GS_FEATURE_COMMON_MASK & ~(BIT(6) | BIT(7)))
 
+/* No device is given more, whatever its channels could take together: that many frames are some
+ * milliseconds of USB. Beyond 255 transfers on one endpoint an xHCI driver has to grow the endpoint's
+ * ring while it runs, which was seen to stall QEMU's.
+ */
+#define GS_PROFILE_DEVICE_MAX	128U
+
 enum gs_profile_row {
 	GS_PROFILE_UNKNOWN,
 	GS_PROFILE_GS,
@@ -263,10 +269,12 @@ u32 gs_profile_features(const struct gs_profile *profile, u32 feature)
 
 unsigned int gs_profile_device_cap(const struct gs_profile *profile, unsigned int n_channels)
 {
-	if (profile->cap_per_channel)
-		return profile->in_flight_device * max(n_channels, 1U);
+	unsigned int cap = profile->in_flight_device;
 
-	return profile->in_flight_device;
+	if (profile->cap_per_channel)
+		cap *= max(n_channels, 1U);
+
+	return min(cap, GS_PROFILE_DEVICE_MAX);
 }
 
 unsigned int gs_profile_in_flight(const struct gs_profile *profile, unsigned int n_channels,

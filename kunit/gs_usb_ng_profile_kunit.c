@@ -227,7 +227,9 @@ static const struct share_case share_cases[] = {
 	{ "old 1 of 2", &one_old, 2, 1, 16 },
 	{ "old 3 of 3", &one_old, 3, 3, 10 },
 	{ "elm 3 of 3", &one_elm, 3, 3, 10 },
-	{ "gs 255 of 255", &one_gs, 255, 255, 10 },
+	{ "gs 12 of 12", &one_gs, 12, 12, 10 },
+	{ "gs 13 of 13", &one_gs, 13, 13, 9 },
+	{ "gs 255 of 255", &one_gs, 255, 255, 1 },
 	{ "none open", &one_gs, 1, 0, 10 },
 	{ "no channels", &one_gs, 0, 1, 10 },
 };
