@@ -259,7 +259,8 @@ test_in_errors() {
 		emu_ok fault id=a what=in-status status="$status" n=2
 	done
 	alive
-	ge "failed transfers" "$(intf_stat a rx/urb_errors)" 2
+	# xHCI tries again by itself what failed on the wire
+	ge "failed transfers" "$(intf_stat a rx/urb_errors)" 1
 }
 
 test_in_stall() {
@@ -277,7 +278,8 @@ out_errors() {
 		[ $(($(link_stat "$A" tx_packets) + $(link_stat "$A" tx_errors))) = 20 ]
 	}
 	wait_for 20 "end of all frames" all_done
-	ge "tx_errors" "$(link_stat "$A" tx_errors)" 1
+	# xHCI tries again by itself what failed on the wire, but not a stall
+	[ "$GS_GUEST:$1" = qemu:proto ] || ge "tx_errors" "$(link_stat "$A" tx_errors)" 1
 	alive
 	pool_ok
 }
