@@ -7,7 +7,6 @@
 #include <linux/can/error.h>
 #include <linux/can/length.h>
 #include <linux/netdevice.h>
-#include <linux/rtnetlink.h>
 
 #include "gs_usb_ng.h"
 #include "zerocopy.h"
@@ -18,6 +17,9 @@
 
 /* Frames that BQL lets a device have at least; the smallest limit of any firmware is 8 */
 #define GS_BQL_MIN_FRAMES	8
+
+/* Kept back of a deadline for the RESET after a START that failed */
+#define GS_UNDO_START_TIMEOUT	msecs_to_jiffies(250)
 
 /* Ohm; the wire knows "on" */
 #define GS_TERMINATION_OHM	120
@@ -158,13 +160,20 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 			      !(ch->can.ctrlmode & CAN_CTRLMODE_CC_LEN8_DLC);
 
 	gs_usb_ng_set_bec(ch, 0, 0);
+	ch->echo_stamp = jiffies;
+	/* BQL minds its lower limit only from the first completion on: before, it would stop the
+	 * queue after one frame, for good if that one's echo is lost
+	 */
+	netdev_sent_queue(ch->netdev, 1);
+	netdev_completed_queue(ch->netdev, 1, 1);
 	ch->can.state = CAN_STATE_ERROR_ACTIVE;
 	gs_dma_pool_start(ch->tx_pool);
 	/* Before START: what the bus has to say comes at once. Pairs with the poll's acquire */
 	smp_store_release(&ch->running, true);
 
 	what = "start";
-	err = gs_usb_ng_start(dev, ch->index, gs_usb_ng_mode_flags(ch), until);
+	err = gs_usb_ng_start(dev, ch->index, gs_usb_ng_mode_flags(ch),
+			      until - GS_UNDO_START_TIMEOUT);
 	if (err) {
 		/* Lost on the way back, perhaps, so that the channel is on the bus all the same */
 		gs_usb_ng_channel_stop(ch, true, until);
@@ -175,7 +184,7 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 
 out_report:
 	ch->can.state = CAN_STATE_STOPPED;
-	if (!READ_ONCE(dev->gone))
+	if (!READ_ONCE(dev->gone) && net_ratelimit())
 		netdev_err(ch->netdev, "%s request failed: %pe\n", what, ERR_PTR(err));
 	return err;
 }
@@ -228,8 +237,6 @@ static int gs_usb_ng_open(struct net_device *netdev)
 	if (err)
 		goto out_unlock;
 
-	if (!dev->rx_up)
-		gs_clock_stop(&dev->clock);
 	err = gs_usb_ng_rx_open(dev);
 	if (err)
 		goto out_tx_close;
@@ -349,14 +356,14 @@ static bool gs_usb_ng_bus_error(struct gs_channel *ch, const struct gs_wire_erro
 			ch->netdev->stats.rx_errors++;
 	}
 
-	if (err->class & CAN_ERR_LOSTARB)
+	if (class & CAN_ERR_LOSTARB)
 		ch->can.can_stats.arbitration_lost++;
 
 	if (!(ch->can.ctrlmode & CAN_CTRLMODE_BERR_REPORTING)) {
 		class &= CAN_ERR_LOSTARB | CAN_ERR_TX_TIMEOUT | CAN_ERR_TRX;
 		if (cf)
 			cf->can_id |= class;
-		return class;
+		return class != 0;
 	}
 
 	if (cf) {
@@ -374,8 +381,7 @@ static bool gs_usb_ng_bus_error(struct gs_channel *ch, const struct gs_wire_erro
  * @err: what it says
  * @hwtstamp: ns, 0 for none
  *
- * Counts first and allocates for the error frame that user space sees; without memory only that
- * frame is missing.
+ * Without memory only the error frame that user space sees is missing.
  *
  * Context: The poll.
  */
@@ -603,7 +609,7 @@ void gs_usb_ng_channel_finish(struct gs_channel *ch)
 {
 	ch->netdev->netdev_ops = ch->dev->hw_timestamps ? &gs_usb_ng_netdev_hwts_ops :
 							  &gs_usb_ng_netdev_ops;
-	/* Else one echo that is late stops the queue, while BQL knows nothing of the device yet */
+	/* Else BQL learns from echoes that come one by one to let no more than one frame out */
 	netdev_queue_set_dql_min_limit(netdev_get_tx_queue(ch->netdev, 0),
 				       GS_BQL_MIN_FRAMES * CANFD_FRAME_LEN_MAX);
 }

@@ -24,36 +24,45 @@
 #define GS_REQ_IN	(USB_DIR_IN | USB_TYPE_VENDOR | USB_RECIP_INTERFACE)
 
 /* Milliseconds left, at least 1, or 0 when there are none */
-static int gs_usb_ng_time_left(unsigned long until)
+static int gs_usb_ng_time_left(const struct gs_usb_ng *dev, unsigned long until)
 {
-	if (time_after_eq(jiffies, until))
+	if (dev->hung || time_after_eq(jiffies, until))
 		return 0;
 
 	return max(jiffies_to_msecs(until - jiffies), 1U);
 }
 
+/* A device that is being unbound and doesn't answer isn't waited for once for each channel */
+static int gs_usb_ng_note(struct gs_usb_ng *dev, int err)
+{
+	if (err == -ETIMEDOUT && READ_ONCE(dev->gone))
+		dev->hung = true;
+
+	return err;
+}
+
 static int gs_usb_ng_send(struct gs_usb_ng *dev, u8 request, u16 value, u16 index,
 			  const void *data, u16 size, unsigned long until)
 {
-	int timeout = gs_usb_ng_time_left(until);
+	int timeout = gs_usb_ng_time_left(dev, until);
 
 	if (!timeout)
 		return -ETIMEDOUT;
 
-	return usb_control_msg_send(dev->udev, 0, request, GS_REQ_OUT, value, index, data, size,
-				    timeout, GFP_KERNEL);
+	return gs_usb_ng_note(dev, usb_control_msg_send(dev->udev, 0, request, GS_REQ_OUT, value,
+							index, data, size, timeout, GFP_KERNEL));
 }
 
 static int gs_usb_ng_recv(struct gs_usb_ng *dev, u8 request, u16 value, u16 index, void *data,
 			  u16 size, unsigned long until)
 {
-	int timeout = gs_usb_ng_time_left(until);
+	int timeout = gs_usb_ng_time_left(dev, until);
 
 	if (!timeout)
 		return -ETIMEDOUT;
 
-	return usb_control_msg_recv(dev->udev, 0, request, GS_REQ_IN, value, index, data, size,
-				    timeout, GFP_KERNEL);
+	return gs_usb_ng_note(dev, usb_control_msg_recv(dev->udev, 0, request, GS_REQ_IN, value,
+							index, data, size, timeout, GFP_KERNEL));
 }
 
 /**
@@ -313,25 +322,6 @@ int gs_usb_ng_get_state(struct gs_usb_ng *dev, u8 channel, struct gs_device_stat
 }
 
 /**
- * gs_usb_ng_bus_off_recovery() - let the controller leave bus-off
- * @dev: the adapter
- * @channel: channel number; was started with BUS_OFF_RECOVERY
- * @until: deadline, jiffies
- *
- * The payload has no meaning, but without a data stage nothing happens
- * (candleLight_fw pull request 317).
- *
- * Context: Process, sleeps.
- * Return: 0 or an errno as listed at the top.
- */
-int gs_usb_ng_bus_off_recovery(struct gs_usb_ng *dev, u8 channel, unsigned long until)
-{
-	const struct gs_device_bus_off_recovery req = { };
-
-	return gs_usb_ng_send(dev, GS_BREQ_BUS_OFF_RECOVERY, channel, 0, &req, sizeof(req), until);
-}
-
-/**
  * gs_usb_ng_clear_halt() - have a halted bulk endpoint go on
  * @dev: the adapter
  * @pipe: the endpoint's, with no transfer queued on it
@@ -343,7 +333,7 @@ int gs_usb_ng_bus_off_recovery(struct gs_usb_ng *dev, u8 channel, unsigned long 
 int gs_usb_ng_clear_halt(struct gs_usb_ng *dev, unsigned int pipe, unsigned long until)
 {
 	unsigned int endpoint = usb_pipeendpoint(pipe) | (usb_pipein(pipe) ? USB_DIR_IN : 0);
-	int timeout = gs_usb_ng_time_left(until);
+	int timeout = gs_usb_ng_time_left(dev, until);
 	int err;
 
 	if (!timeout)

@@ -9,7 +9,6 @@
 
 #include <linux/delay.h>
 #include <linux/module.h>
-#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/usb.h>
 
@@ -310,7 +309,7 @@ static void gs_usb_ng_disconnect(struct usb_interface *intf)
 }
 
 /* Take every channel off the bus, keep the net devices. No RTNL: its holder may be waiting for
- * the USB device to wake up.
+ * gs_usb_ng.lock.
  */
 static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
 {
@@ -330,6 +329,8 @@ static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
 		ch = dev->ch[i];
 		if (ch->running)
 			gs_usb_ng_channel_stop(ch, reset, until);
+		if (ch->open && ch->can.state != CAN_STATE_BUS_OFF)
+			ch->can.state = CAN_STATE_STOPPED;
 	}
 	gs_usb_ng_rx_close(dev);
 	mutex_unlock(&dev->lock);
@@ -341,57 +342,6 @@ static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
 	cancel_delayed_work_sync(&dev->tick);
 }
 
-/* Program the device anew: no firmware keeps all of its state over suspend or reset, and some keeps
- * none. No RTNL is held, so each channel has its own deadline.
- */
-static int gs_usb_ng_unpause(struct gs_usb_ng *dev)
-{
-	struct gs_channel *ch;
-	unsigned int i;
-	int err;
-
-	mutex_lock(&dev->lock);
-	dev->paused = false;
-
-	err = gs_usb_ng_host_format(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);
-	if (err)
-		goto out_unlock;
-	for (i = 0; i < dev->n_channels; i++)
-		if (dev->ch[i]->feature & GS_FEATURE_TERMINATION)
-			gs_usb_ng_set_termination(dev, i, dev->ch[i]->can.termination,
-						  jiffies + GS_USB_NG_CTRL_TIMEOUT);
-	if (!dev->n_open)
-		goto out_unlock;
-
-	gs_clock_stop(&dev->clock);
-	err = gs_usb_ng_rx_open(dev);
-	if (err)
-		goto out_unlock;
-
-	for (i = 0; i < dev->n_channels; i++) {
-		ch = dev->ch[i];
-		if (!ch->open)
-			continue;
-		/* What was in bus-off stays there until it is restarted */
-		if (!netif_carrier_ok(ch->netdev)) {
-			ch->can.state = CAN_STATE_BUS_OFF;
-			gs_usb_ng_restart_later(ch);
-			continue;
-		}
-		if (gs_usb_ng_channel_start(ch, jiffies + GS_USB_NG_CTRL_TIMEOUT))
-			netif_carrier_off(ch->netdev);
-		else
-			netif_wake_queue(ch->netdev);
-	}
-	queue_delayed_work(dev->wq, &dev->tick, HZ);
-
-out_unlock:
-	if (err)
-		dev_err(&dev->intf->dev, "device can't be started again: %pe\n", ERR_PTR(err));
-	mutex_unlock(&dev->lock);
-	return err;
-}
-
 static int gs_usb_ng_suspend(struct usb_interface *intf, pm_message_t message)
 {
 	gs_usb_ng_pause(usb_get_intfdata(intf), true);
@@ -401,7 +351,9 @@ static int gs_usb_ng_suspend(struct usb_interface *intf, pm_message_t message)
 
 static int gs_usb_ng_resume(struct usb_interface *intf)
 {
-	return gs_usb_ng_unpause(usb_get_intfdata(intf));
+	gs_usb_ng_resume_channels(usb_get_intfdata(intf));
+
+	return 0;
 }
 
 static int gs_usb_ng_pre_reset(struct usb_interface *intf)
@@ -414,7 +366,7 @@ static int gs_usb_ng_pre_reset(struct usb_interface *intf)
 static int gs_usb_ng_post_reset(struct usb_interface *intf)
 {
 	/* An error would have the interface unbound, and the net devices gone */
-	gs_usb_ng_unpause(usb_get_intfdata(intf));
+	gs_usb_ng_resume_channels(usb_get_intfdata(intf));
 
 	return 0;
 }

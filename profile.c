@@ -21,9 +21,9 @@
  */
 #define GS_PROFILE_COMMON	(GS_FEATURE_COMMON_MASK & ~(BIT(6) | BIT(7)))
 
-/* No device is given more, whatever its channels could take together: that many frames are some
- * milliseconds of USB. Beyond 255 transfers on one endpoint an xHCI driver has to grow the endpoint's
- * ring while it runs, which was seen to stall QEMU's.
+/* No device is given more, whatever its channels could take together: that many frames are
+ * some milliseconds of USB. Beyond 255 transfers on one endpoint an xHCI driver has to grow the
+ * endpoint's ring while it runs, which was seen to stall QEMU's.
  */
 #define GS_PROFILE_DEVICE_MAX	128U
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What to do when something went wrong: failed transfers, halted endpoints, bus-off.
+ * What to do when something went wrong: failed transfers, halted endpoints, bus-off, echoes that
+ * don't come, a device that could not be started.
  *
  * Whoever notices, in whatever context, only leaves a mark and queues work; the work runs on
  * the device's ordered queue, in process context, one item at a time.
@@ -26,9 +27,6 @@
  * may wait for a bus that is full of more urgent frames.
  */
 #define GS_ECHO_OVERDUE		msecs_to_jiffies(3000)
-
-/* A quarter of the time after which 32 bits of microseconds can't be extended any more */
-#define GS_CLOCK_INTERVAL	(1024 * HZ)
 
 /**
  * gs_usb_ng_rx_fault() - an IN transfer failed; try it again later
@@ -106,21 +104,24 @@ static void gs_usb_ng_tx_unhalt_work(struct work_struct *work)
 	mutex_unlock(&dev->lock);
 }
 
-/* The host's half of a start, for a device that has gone on by itself */
-static void gs_usb_ng_go_on(struct gs_channel *ch)
+/* Start a channel that is up and stopped. The tick tries again if it can't be. */
+static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
 {
-	gs_dma_pool_start(ch->tx_pool);
-	/* Pairs with the poll's acquire */
-	smp_store_release(&ch->running, true);
+	int err;
+
+	err = gs_usb_ng_channel_start(ch, until);
+	if (err) {
+		netif_carrier_off(ch->netdev);
+	} else {
+		netif_carrier_on(ch->netdev);
+		netif_wake_queue(ch->netdev);
+	}
+
+	return err;
 }
 
-/**
- * gs_usb_ng_restart_later() - have the CAN core restart a channel after restart-ms, if that is set
- * @ch: the channel, in bus-off, open; lock held
- *
- * Context: Process.
- */
-void gs_usb_ng_restart_later(struct gs_channel *ch)
+/* Have the CAN core restart a channel in bus-off after restart-ms, if that is set */
+static void gs_usb_ng_restart_later(struct gs_channel *ch)
 {
 	if (ch->can.restart_ms && !READ_ONCE(ch->dev->gone))
 		schedule_delayed_work(&ch->can.restart_work,
@@ -132,9 +133,10 @@ void gs_usb_ng_restart_later(struct gs_channel *ch)
  * @netdev: the channel
  * @mode: CAN_MODE_START
  *
- * Firmware that leaves recovery to the host is asked to recover; any other is reset and
- * started anew. The queue wakes here and nowhere else: the CAN core turns the carrier on
- * before it calls.
+ * The channel is reset and started anew, whatever the firmware. candleLight of 2026 has a request
+ * to leave bus-off, but would then send the frames that it still had, which the host has dropped,
+ * and hold twice as many frames as it should. The queue wakes here and nowhere else: the CAN core
+ * turns the carrier on before it calls.
  *
  * Context: Process, sleeps; with RTNL (ip link ... restart) or without (restart-ms).
  * Return: 0, -EOPNOTSUPP for another mode, -ENETDOWN when the channel isn't running, or the errno
@@ -161,19 +163,10 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 		goto out_unlock;
 
 	clear_bit(GS_EV_SELF_RECOVERED, &ch->events);
-	if (ch->running && ch->feature & GS_FEATURE_BUS_OFF_RECOVERY) {
-		gs_usb_ng_channel_stop(ch, false, until);
-		ch->can.state = CAN_STATE_ERROR_ACTIVE;
-		gs_usb_ng_go_on(ch);
-		err = gs_usb_ng_bus_off_recovery(dev, ch->index, until);
-	} else {
-		if (ch->running)
-			gs_usb_ng_channel_stop(ch, true, until);
-		err = gs_usb_ng_channel_start(ch, until);
-	}
+	if (ch->running)
+		gs_usb_ng_channel_stop(ch, true, until);
+	err = gs_usb_ng_channel_start(ch, until);
 	if (err) {
-		if (ch->running)
-			gs_usb_ng_channel_stop(ch, true, until);
 		/* The CAN core leaves it at that; the next try is ours */
 		ch->can.state = CAN_STATE_BUS_OFF;
 		gs_usb_ng_restart_later(ch);
@@ -201,10 +194,6 @@ static void gs_usb_ng_hold_bus_off(struct gs_channel *ch)
 static void gs_usb_ng_self_recovered(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
-	/* Frames that the device still has would complete others, where late echoes can't be told
-	 * apart: only a reset makes it forget them
-	 */
-	bool restart = READ_ONCE(dev->generation) == GS_GENERATION_OFF;
 	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct can_frame *cf = NULL;
 	struct sk_buff *skb;
@@ -215,7 +204,8 @@ static void gs_usb_ng_self_recovered(struct gs_channel *ch)
 	if (!ch->running || ch->can.state != CAN_STATE_BUS_OFF)
 		goto out_unlock;
 
-	gs_usb_ng_channel_stop(ch, restart, until);
+	/* The firmware may have kept frames, whose places here are free now */
+	gs_usb_ng_channel_stop(ch, true, until);
 	skb = alloc_can_err_skb(ch->netdev, &cf);
 	if (cf)
 		cf->can_id |= CAN_ERR_RESTARTED;
@@ -223,13 +213,7 @@ static void gs_usb_ng_self_recovered(struct gs_channel *ch)
 	ch->can.can_stats.restarts++;
 	if (net_ratelimit())
 		netdev_info(ch->netdev, "firmware recovered from bus-off\n");
-	if (!restart)
-		gs_usb_ng_go_on(ch);
-	else if (gs_usb_ng_channel_start(ch, until))
-		goto out_deliver;
-	netif_carrier_on(ch->netdev);
-	netif_wake_queue(ch->netdev);
-out_deliver:
+	gs_usb_ng_start_again(ch, until);
 	if (skb)
 		netif_rx(skb);
 
@@ -251,8 +235,8 @@ static void gs_usb_ng_refresh_state(struct gs_channel *ch)
 }
 
 /* Is nobody out there to acknowledge frames? Then they wait rightly, for as long as it takes. A
- * firmware that can't be asked gets the benefit of the doubt. One partnerless channel may hold up
- * its siblings on a device that sends all frames from one queue (CANnectivity).
+ * firmware that can't be asked gets the benefit of the doubt, and so do frames behind those of a
+ * channel without a partner on a device where all frames go through one queue (CANnectivity).
  */
 static bool gs_usb_ng_may_wait(struct gs_channel *ch, unsigned long until)
 {
@@ -262,32 +246,24 @@ static bool gs_usb_ng_may_wait(struct gs_channel *ch, unsigned long until)
 
 	if (!(ch->feature & GS_FEATURE_GET_STATE))
 		return true;
+	if (gs_usb_ng_get_state(dev, ch->index, &state, until))
+		return true;
+	if (le32_to_cpu(state.state) > CAN_STATE_ERROR_WARNING ||
+	    le32_to_cpu(state.txerr) >= CAN_ERROR_PASSIVE_THRESHOLD)
+		return true;
 
+	if (dev->profile->cap_per_channel)
+		return false;
 	for (i = 0; i < dev->n_channels; i++)
 		if (dev->ch[i]->running && dev->ch[i]->can.state >= CAN_STATE_ERROR_PASSIVE)
 			return true;
 
-	if (gs_usb_ng_get_state(dev, ch->index, &state, until))
-		return true;
-
-	return le32_to_cpu(state.state) > CAN_STATE_ERROR_WARNING ||
-	       le32_to_cpu(state.txerr) >= CAN_ERROR_PASSIVE_THRESHOLD;
-}
-
-/* A channel that is up could not be started, by unstick or after a suspend or reset */
-static void gs_usb_ng_start_again(struct gs_channel *ch)
-{
-	if (gs_usb_ng_channel_start(ch, jiffies + GS_USB_NG_CTRL_TIMEOUT))
-		return;
-
-	netif_carrier_on(ch->netdev);
-	netif_wake_queue(ch->netdev);
+	return false;
 }
 
 /* Frames of the channel are overdue; start it anew if that may help */
-static void gs_usb_ng_unstick(struct gs_channel *ch, enum gs_tx_age age)
+static void gs_usb_ng_unstick(struct gs_channel *ch, enum gs_tx_age age, unsigned long until)
 {
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct gs_usb_ng *dev = ch->dev;
 
 	/* Given up by the poll. Where a late echo would be taken for that of the slot's next frame,
@@ -302,44 +278,111 @@ static void gs_usb_ng_unstick(struct gs_channel *ch, enum gs_tx_age age)
 	if (net_ratelimit())
 		netdev_warn(ch->netdev, "echoes overdue, channel started anew\n");
 	gs_usb_ng_channel_stop(ch, true, until);
-	gs_usb_ng_start_again(ch);
+	gs_usb_ng_start_again(ch, until);
 }
 
-static void gs_usb_ng_read_clock(struct gs_usb_ng *dev)
+static void gs_usb_ng_read_clock(struct gs_usb_ng *dev, unsigned long until)
 {
 	u32 us;
 
-	dev->clock_due = jiffies + GS_CLOCK_INTERVAL;
-	if (!gs_usb_ng_timestamp(dev, &us, jiffies + GS_USB_NG_CTRL_TIMEOUT))
+	dev->clock_due = jiffies + GS_USB_NG_CLOCK_INTERVAL;
+	if (!gs_usb_ng_timestamp(dev, &us, until))
 		gs_clock_sample(&dev->clock, us, ktime_get_ns());
 	else
 		gs_clock_idle(&dev->clock, ktime_get_ns());
 }
 
+/* Program a device anew: after suspend and reset, or when that had failed. No firmware keeps all of
+ * its state, and some keeps none. What can't be done now the tick tries again; at the first
+ * time-out the rest is left to it, so that whoever waits for the lock under RTNL doesn't wait for
+ * each channel.
+ */
+static int gs_usb_ng_revive(struct gs_usb_ng *dev)
+{
+	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	struct gs_channel *ch;
+	unsigned int i;
+	int err = 0;
+
+	lockdep_assert_held(&dev->lock);
+
+	if (!dev->rx_up) {
+		err = gs_usb_ng_host_format(dev, until);
+		for (i = 0; !err && i < dev->n_channels; i++)
+			if (dev->ch[i]->feature & GS_FEATURE_TERMINATION)
+				err = gs_usb_ng_set_termination(dev, i,
+								dev->ch[i]->can.termination,
+								until);
+		if (!err && dev->n_open)
+			err = gs_usb_ng_rx_open(dev);
+		if (err)
+			return err;
+	}
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (!ch->open || ch->can.state != CAN_STATE_STOPPED)
+			continue;
+		err = gs_usb_ng_start_again(ch, until);
+		if (err == -ETIMEDOUT)
+			return err;
+	}
+
+	return err;
+}
+
+/**
+ * gs_usb_ng_resume_channels() - after suspend or reset
+ * @dev: the adapter
+ *
+ * Context: Process, sleeps.
+ */
+void gs_usb_ng_resume_channels(struct gs_usb_ng *dev)
+{
+	unsigned int i;
+	int err;
+
+	mutex_lock(&dev->lock);
+	dev->paused = false;
+
+	err = gs_usb_ng_revive(dev);
+	if (err)
+		dev_warn(&dev->intf->dev, "device not started yet: %pe\n", ERR_PTR(err));
+
+	/* What was in bus-off stays there until it is restarted, and forgot when that would be */
+	for (i = 0; i < dev->n_channels; i++)
+		if (dev->ch[i]->open && dev->ch[i]->can.state == CAN_STATE_BUS_OFF)
+			gs_usb_ng_restart_later(dev->ch[i]);
+
+	if (dev->n_open)
+		queue_delayed_work(dev->wq, &dev->tick, HZ);
+	mutex_unlock(&dev->lock);
+}
+
 static void gs_usb_ng_tick(struct work_struct *work)
 {
 	struct gs_usb_ng *dev = container_of(to_delayed_work(work), struct gs_usb_ng, tick);
+	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	enum gs_tx_age age;
 	struct gs_channel *ch;
 	unsigned int i;
 
 	mutex_lock(&dev->lock);
-	if (!dev->rx_up || READ_ONCE(dev->gone))
+	if (!dev->n_open || dev->paused || READ_ONCE(dev->gone))
 		goto out_unlock;
 
-	for (i = 0; i < dev->n_channels; i++) {
-		ch = dev->ch[i];
-		if (ch->open && ch->can.state == CAN_STATE_STOPPED)
-			gs_usb_ng_start_again(ch);
-		if (!ch->running || ch->can.state == CAN_STATE_BUS_OFF)
-			continue;
-		age = gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE);
-		if (unlikely(age != GS_TX_FRESH))
-			gs_usb_ng_unstick(ch, age);
+	if (!gs_usb_ng_revive(dev)) {
+		for (i = 0; i < dev->n_channels; i++) {
+			ch = dev->ch[i];
+			if (!ch->running || ch->can.state == CAN_STATE_BUS_OFF)
+				continue;
+			age = gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE);
+			if (unlikely(age != GS_TX_FRESH))
+				gs_usb_ng_unstick(ch, age, until);
+		}
+		if (READ_ONCE(dev->clock.started) && time_after(jiffies, dev->clock_due))
+			gs_usb_ng_read_clock(dev, until);
 	}
-
-	if (READ_ONCE(dev->clock.started) && time_after(jiffies, dev->clock_due))
-		gs_usb_ng_read_clock(dev);
 	queue_delayed_work(dev->wq, &dev->tick, HZ);
 
 out_unlock:

@@ -45,6 +45,13 @@ void gs_usb_ng_poll_soon(struct gs_usb_ng *dev)
 	local_bh_enable();
 }
 
+/* Keep a slot until the halt is cleared; that may just have been done without it */
+static void gs_usb_ng_rx_hold(struct gs_usb_ng *dev, struct gs_dma_slot *slot)
+{
+	llist_add(&slot->node, &dev->rx_failed);
+	queue_delayed_work(dev->wq, &dev->rx_retry, 1);
+}
+
 static void gs_usb_ng_rx_complete(struct urb *urb)
 {
 	struct gs_dma_slot *slot = urb->context;
@@ -60,7 +67,7 @@ static void gs_usb_ng_rx_complete(struct urb *urb)
 	if (gs_usb_ng_is_unlink(status)) {
 		/* Killed to clear a halt, or else parked: rx_close() finds it in the pool */
 		if (READ_ONCE(dev->rx_halted))
-			llist_add(&slot->node, &dev->rx_failed);
+			gs_usb_ng_rx_hold(dev, slot);
 		return;
 	}
 
@@ -222,7 +229,7 @@ void gs_usb_ng_rx_submit(struct gs_usb_ng *dev, struct gs_dma_slot *slot, gfp_t 
 	int err;
 
 	if (unlikely(READ_ONCE(dev->rx_halted))) {
-		llist_add(&slot->node, &dev->rx_failed);
+		gs_usb_ng_rx_hold(dev, slot);
 		return;
 	}
 
@@ -289,8 +296,8 @@ static int gs_usb_ng_poll(struct napi_struct *napi, int budget)
  * @dev: the adapter; its lock is held
  *
  * Context: Process, sleeps.
- * Return: 0, -ENOMEM, or what usb_submit_urb() says of the first transfer. Later ones that fail
- * are tried again by rx_retry.
+ * Return: 0, -ENOMEM, -EBUSY if a slot was leaked before, or what usb_submit_urb() says of the
+ * first transfer. Later ones that fail are tried again by rx_retry.
  */
 int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 {
@@ -309,12 +316,20 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 
 	for (i = 0; i < GS_USB_NG_RX_SLOTS; i++) {
 		slot = gs_dma_pool_get_or_acquire(dev->rx_pool, i, "rx");
+		if (!slot) {
+			err = -EBUSY;
+			goto out_put;
+		}
 		usb_fill_bulk_urb(slot->urb, dev->udev, dev->pipe_in, slot->buf, dev->rx_size,
 				  gs_usb_ng_rx_complete, slot);
 	}
 
+	/* The device's time may begin anew */
+	gs_clock_stop(&dev->clock);
+	dev->clock_due = jiffies + GS_USB_NG_CLOCK_INTERVAL;
 	dev->rx_backoff = 0;
 	dev->rx_halted = false;
+	dev->tx_halted = false;
 	napi_enable(&dev->napi);
 	gs_dma_pool_start(dev->rx_pool);
 	dev->rx_up = true;
@@ -329,6 +344,12 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 		gs_usb_ng_rx_submit(dev, gs_dma_pool_slot(dev->rx_pool, i), GFP_KERNEL);
 
 	return 0;
+
+out_put:
+	while (i--)
+		gs_dma_slot_put(gs_dma_pool_slot(dev->rx_pool, i));
+	gs_dma_pool_cool_down(dev->rx_pool);
+	return err;
 }
 
 /**

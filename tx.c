@@ -35,8 +35,8 @@ static int gs_usb_ng_tx_room(struct gs_channel *ch)
  * gs_usb_ng_tx_wake() - let the queue go on if there is room
  * @ch: the channel
  *
- * Called after a slot has come back or the limit has grown. Never wakes a channel that is
- * not running or in bus-off: those are woken when they start.
+ * Called after a slot has come back or the limit has grown. Never wakes a channel that is not
+ * running, in bus-off or halted: those are woken when that is over.
  *
  * Context: Any.
  */
@@ -47,7 +47,8 @@ void gs_usb_ng_tx_wake(struct gs_channel *ch)
 	 */
 	smp_mb();
 	if (netif_queue_stopped(ch->netdev) && READ_ONCE(ch->running) &&
-	    READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF && gs_usb_ng_tx_room(ch) > 0)
+	    READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF && !READ_ONCE(ch->dev->tx_halted) &&
+	    gs_usb_ng_tx_room(ch) > 0)
 		netif_wake_queue(ch->netdev);
 }
 
@@ -61,11 +62,10 @@ static void gs_usb_ng_tx_mark_failed(struct gs_channel *ch, struct gs_tx_frame *
 {
 	set_bit(GS_TX_FAILED, &frame->state);
 	/* The frame's mark before the channel's, the channel's before the device's; the poll
-	 * takes them in the reverse order with xchg()
+	 * takes them in the reverse order
 	 */
-	smp_store_release(&ch->tx_failed, true);
-	/* As above */
-	smp_store_release(&ch->dev->tx_failed, true);
+	atomic_set_release(&ch->tx_failed, 1);
+	atomic_set_release(&ch->dev->tx_failed, 1);
 }
 
 static void gs_usb_ng_tx_complete(struct urb *urb)
@@ -102,6 +102,7 @@ static bool gs_usb_ng_tx_submit(struct gs_channel *ch, struct gs_dma_slot *slot)
 {
 	int err;
 
+	ch->frame[slot->index].sent = jiffies;
 	err = usb_submit_urb(slot->urb, GFP_ATOMIC);
 	if (likely(!err))
 		return true;
@@ -128,8 +129,9 @@ static bool gs_usb_ng_tx_take_place(struct gs_usb_ng *dev)
 	return true;
 }
 
-/* Submit frames that waited for a place, oldest first. Only more channels than places make
- * frames wait, since the limits of the open channels add up to the cap otherwise.
+/* Submit frames that waited for a place, oldest first. Frames wait when there are more open
+ * channels than places, and while a channel has more in flight than its share since another was
+ * opened. Else the shares add up to no more than the cap.
  */
 static void gs_usb_ng_tx_submit_waiting(struct gs_usb_ng *dev)
 {
@@ -182,7 +184,7 @@ static void gs_usb_ng_tx_wait(struct gs_channel *ch, struct gs_tx_frame *frame)
  * @skb: a CAN frame; consumed
  * @netdev: the channel
  *
- * The queue is stopped before the last slot is taken, so there always is one; should there be
+ * The queue is stopped when the last slot is taken, so there always is one; should there be
  * none all the same the frame is dropped and counted.
  *
  * Context: BHs disabled, one at a time (__netif_tx_lock).
@@ -248,6 +250,7 @@ netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev)
 
 	netdev_sent_queue(netdev, frame->frame_len);
 	gs_dma_slot_get(slot);
+	frame->sent = jiffies;
 	/* All of the frame before it can be completed, by an honest device or another one; pairs
 	 * with the acquire in gs_usb_ng_tx_echo()
 	 */
@@ -369,6 +372,7 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 	}
 
 	WRITE_ONCE(ch->echo_seq, (unsigned long)slot->seq);
+	WRITE_ONCE(ch->echo_stamp, jiffies);
 	ch->netdev->stats.tx_packets++;
 	ch->netdev->stats.tx_bytes += frame->data_len;
 
@@ -394,13 +398,13 @@ void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
 	struct gs_channel *ch;
 	unsigned int i, s;
 
-	if (likely(!READ_ONCE(dev->tx_failed)) || !xchg(&dev->tx_failed, false))
+	if (likely(!atomic_read(&dev->tx_failed)) || !atomic_xchg(&dev->tx_failed, 0))
 		return;
 
 	for (i = 0; i < dev->n_channels; i++) {
 		ch = dev->ch[i];
 		/* Pairs with the release that let the channel run */
-		if (!smp_load_acquire(&ch->running) || !xchg(&ch->tx_failed, false))
+		if (!smp_load_acquire(&ch->running) || !atomic_xchg(&ch->tx_failed, 0))
 			continue;	/* a stopped channel drops all that is owed */
 
 		for (s = 0; s < dev->profile->in_flight_channel; s++) {
@@ -425,7 +429,7 @@ void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
  * @age: since when an echo is overdue, jiffies
  *
  * A frame whose successor has come back will not be echoed any more; it is marked for the poll,
- * which drops it.
+ * which drops it. As long as frames come back at all, the others wait for their turn on a busy bus.
  *
  * Context: Process.
  * Return: enum gs_tx_age
@@ -445,12 +449,12 @@ enum gs_tx_age gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age)
 		frame = &ch->frame[s];
 		/* One that waits for a place has not been sent yet */
 		if (test_bit(GS_TX_OWED, &frame->state) && list_empty(&frame->waiting) &&
-		    time_after(jiffies, slot->since + age)) {
+		    time_after(jiffies, frame->sent + age)) {
 			if ((long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) > 0) {
 				gs_usb_ng_count(ch, GS_CH_ECHO_LOST);
 				gs_usb_ng_tx_mark_failed(ch, frame);
 				verdict = max(verdict, GS_TX_OVERTAKEN);
-			} else {
+			} else if (time_after(jiffies, READ_ONCE(ch->echo_stamp) + age)) {
 				verdict = GS_TX_OLD;
 			}
 		}
@@ -557,7 +561,7 @@ void gs_usb_ng_tx_drop_owed(struct gs_channel *ch)
 		gs_dma_slot_put(slot);
 	}
 
-	WRITE_ONCE(ch->tx_failed, false);
+	atomic_set(&ch->tx_failed, 0);
 	gs_usb_ng_tx_tell_bql(ch);
 	netdev_reset_queue(ch->netdev);
 }

@@ -92,13 +92,12 @@ unsigned int gs_wire_encode(void *dst, const struct gs_wire_tx *cfg, u32 echo_id
 		area = CAN_MAX_DLEN;
 
 	/* The most frequent cases where speed matters: a constant makes it a few moves */
-	if (used == CAN_MAX_DLEN) {
+	if (used == CAN_MAX_DLEN)
 		memcpy(hf->data, cfd->data, CAN_MAX_DLEN);
-	} else if (used == CANFD_MAX_DLEN) {
+	else if (used == CANFD_MAX_DLEN)
 		memcpy(hf->data, cfd->data, CANFD_MAX_DLEN);
-	} else {
+	else
 		memcpy(hf->data, cfd->data, used);
-	}
 	/* The buffer held another frame, whose data are nobody's business */
 	if (used < area)
 		memset(hf->data + used, 0, area - used);
@@ -135,7 +134,7 @@ enum gs_wire_verdict gs_wire_decode(struct gs_wire_rx *rx, const void *buf, size
 
 	if (rx->channel >= n_channels)
 		return GS_WIRE_BAD_CHANNEL;
-	modes = ch_modes[rx->channel];
+	modes = READ_ONCE(ch_modes[rx->channel]);
 
 	/* By the flag, not by the DLC: a timestamp follows the data area in its full size */
 	whole = rx->fd ? GS_FRAME_FD_LEN : GS_FRAME_CC_LEN;

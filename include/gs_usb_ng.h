@@ -41,10 +41,8 @@
 /* IN buffers hold any single frame and any packet; a multiple of wMaxPacketSize is never babble */
 #define GS_USB_NG_RX_SIZE	512
 
-/* Most frames of a channel that any firmware family may have in flight; slot index fits in the low
- * byte of an echo id
- */
-#define GS_USB_NG_TX_SLOTS_MAX	64
+/* A quarter of the time after which 32 bits of microseconds can't be extended any more */
+#define GS_USB_NG_CLOCK_INTERVAL	(1024 * HZ)
 
 /* All control requests made under one hold of RTNL, and each one outside of it */
 #define GS_USB_NG_CTRL_TIMEOUT	msecs_to_jiffies(1000)
@@ -114,6 +112,7 @@ struct gs_stat_desc {
  * @frame_len: bytes on the bus, what BQL was told
  * @data_len: payload bytes, for tx_bytes
  * @channel: I: the channel's index
+ * @sent: jiffies when it was given to the device
  * @waiting: in gs_usb_ng.tx_waiting while the device is at its cap
  */
 struct gs_tx_frame {
@@ -123,6 +122,7 @@ struct gs_tx_frame {
 	u16 frame_len;
 	u8 data_len;
 	u8 channel;
+	unsigned long sent;
 	struct list_head waiting;
 };
 
@@ -152,12 +152,13 @@ enum gs_tx_age {
  * @running: m: the device was told to start; the poll delivers and completes only then
  * @tx_limit: m: frames that may be in flight
  * @wire: M: how frames are encoded, while not running
- * @tx_failed: X: some frame has GS_TX_FAILED
+ * @tx_failed: X: 1 if some frame has GS_TX_FAILED
  * @bql_pkts: P: completed and not yet told to BQL
  * @bql_bytes: P: same
  * @bec: error counters as last heard, rx in the high half. X
  * @bec_stamp: X: jiffies when @bec was heard
  * @echo_seq: P: gs_dma_slot.seq of the newest frame that was echoed; read anywhere
+ * @echo_stamp: P: jiffies of the last echo; read anywhere
  * @events: X: GS_EV_* bits for @work
  * @work: runs on gs_usb_ng.wq
  * @stat: X: counters
@@ -177,13 +178,14 @@ struct gs_channel {
 	bool running;
 	unsigned int tx_limit;
 	struct gs_wire_tx wire;
-	bool tx_failed;
+	atomic_t tx_failed;
 	unsigned int bql_pkts;
 	unsigned int bql_bytes;
 
 	atomic_t bec;
 	unsigned long bec_stamp;
 	unsigned long echo_seq;
+	unsigned long echo_stamp;
 	unsigned long events;
 	struct work_struct work;
 
@@ -213,6 +215,7 @@ enum gs_generation {
  * @n_open: M: channels that are open
  * @paused: M: suspended or being reset: no channel runs, open is refused
  * @gone: m: disconnect has begun: requests are not worth a message
+ * @hung: M: a request timed out since then: no further one is sent
  * @rx_up: M: the IN pipe is open: memory, transfers and the poll
  * @rx_pool: I: IN slots; memory while @rx_up
  * @napi_dev: I: carries @napi, so that channels may come and go
@@ -225,12 +228,12 @@ enum gs_generation {
  * @rx_backoff: X: next pause of @rx_retry, ms
  * @tx_halted: X: the OUT endpoint stalled: what is queued on it is lost
  * @tx_unhalt: clears that
- * @tx_failed: X: some channel has @tx_failed
+ * @tx_failed: X: 1 if some channel has gs_channel.tx_failed
  * @tx_cap: I: frames that the device may hold for all channels
  * @tx_in_flight: X: frames given to the device and owed
  * @tx_wait_lock: guards @tx_waiting
  * @tx_waiting: frames encoded while the device was at its cap, oldest first
- * @generation: enum gs_generation. Written by the poll, read by xmit
+ * @generation: P: read anywhere
  * @clock: device time
  * @clock_due: M: jiffies when a quiet clock has to be read, lest it wraps unseen
  * @tick: once a second while a channel is open: late echoes, @clock
@@ -255,6 +258,7 @@ struct gs_usb_ng {
 	unsigned int n_open;
 	bool paused;
 	bool gone;
+	bool hung;
 
 	bool rx_up;
 	struct gs_dma_pool *rx_pool;
@@ -269,12 +273,12 @@ struct gs_usb_ng {
 
 	bool tx_halted;
 	struct work_struct tx_unhalt;
-	bool tx_failed;
+	atomic_t tx_failed;
 	unsigned int tx_cap;
 	atomic_t tx_in_flight;
 	spinlock_t tx_wait_lock; /* guards tx_waiting and gs_tx_frame.waiting */
 	struct list_head tx_waiting;
-	int generation;
+	enum gs_generation generation;
 
 	struct gs_clock clock;
 	unsigned long clock_due;
@@ -324,7 +328,6 @@ int gs_usb_ng_get_termination(struct gs_usb_ng *dev, u8 channel, bool *on, unsig
 int gs_usb_ng_set_termination(struct gs_usb_ng *dev, u8 channel, bool on, unsigned long until);
 int gs_usb_ng_get_state(struct gs_usb_ng *dev, u8 channel, struct gs_device_state *state,
 			unsigned long until);
-int gs_usb_ng_bus_off_recovery(struct gs_usb_ng *dev, u8 channel, unsigned long until);
 int gs_usb_ng_clear_halt(struct gs_usb_ng *dev, unsigned int pipe, unsigned long until);
 
 /* channel.c */
@@ -370,7 +373,7 @@ void gs_usb_ng_recovery_cancel(struct gs_channel *ch);
 void gs_usb_ng_rx_fault(struct gs_usb_ng *dev, struct gs_dma_slot *slot, int status);
 void gs_usb_ng_tx_fault(struct gs_usb_ng *dev, int status);
 int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode);
-void gs_usb_ng_restart_later(struct gs_channel *ch);
+void gs_usb_ng_resume_channels(struct gs_usb_ng *dev);
 
 /* gs_usb_ng.c */
 struct gs_dma_pool *gs_usb_ng_pool_create(struct gs_usb_ng *dev, struct gs_dma_pool_params *params);

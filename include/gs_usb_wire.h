@@ -4,7 +4,7 @@
  * pure functions that encode, decode and validate host frames.
  *
  * Nothing here knows of USB transfers, sk_buffs or net devices, so that KUnit
- * and a user-space fuzzer can drive all of it. All multi-byte fields are little
+ * can drive all of it. All multi-byte fields are little
  * endian on every firmware known. The echo id comes back as it was sent, but for
  * firmware that keeps some of its low bits only.
  */
@@ -32,7 +32,6 @@ enum gs_breq {
 	GS_BREQ_SET_TERMINATION = 12,
 	GS_BREQ_GET_TERMINATION = 13,
 	GS_BREQ_GET_STATE = 14,
-	GS_BREQ_BUS_OFF_RECOVERY = 32,
 };
 
 /* bt_const.feature says what a channel offers, mode.flags selects from it */
@@ -133,11 +132,6 @@ struct gs_device_state {
 	__le32 txerr;
 } __packed;
 static_assert(sizeof(struct gs_device_state) == 12);
-
-struct gs_device_bus_off_recovery {
-	__le32 unused;
-} __packed;
-static_assert(sizeof(struct gs_device_bus_off_recovery) == 4);
 
 /* host_frame.echo_id of a frame that did not come from this host */
 #define GS_ECHO_ID_RX			0xffffffff
