@@ -63,7 +63,7 @@ make_initramfs() {
 	while read -r m; do
 		cp "$m" "$dir/" && basename "$m"
 	done < "$dir.list" > "$dir/modules"
-	(cd "$dir" && find . | cpio -o -H newc --quiet) > "$dir.cpio" ||
+	(cd "$dir" && find . | cpio -o -H newc --quiet) > "$dir.cpio.new" && mv "$dir.cpio.new" "$dir.cpio" ||
 		die "cannot make an initramfs in $build"
 }
 
