@@ -73,7 +73,7 @@ void out_echo(struct channel *ch, struct frame *f, __u64 t)
 		device_to_host(ch->dev, e);
 }
 
-/* Fills mailboxes from the queue that feeds this channel, at time t, which is past if we are late. */
+/* Fills mailboxes from the queue that feeds this channel, at time t, past if we are late. */
 void out_load(struct channel *ch, __u64 t)
 {
 	struct device *dev = ch->dev;

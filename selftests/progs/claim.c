@@ -25,10 +25,10 @@ static libusb_device_handle *open_by_number(libusb_context *ctx, int bus, int nu
 {
 	libusb_device_handle *handle = NULL;
 	libusb_device **list;
-	ssize_t n = libusb_get_device_list(ctx, &list);
-	ssize_t i;
 	int err = LIBUSB_ERROR_NO_DEVICE;
+	ssize_t i, n;
 
+	n = libusb_get_device_list(ctx, &list);
 	for (i = 0; i < n; i++) {
 		if (libusb_get_bus_number(list[i]) == bus &&
 		    libusb_get_device_address(list[i]) == num)

@@ -19,7 +19,7 @@
 
 #define MAX_LEN		4096
 
-static int usage(void)
+static int show_usage(void)
 {
 	fprintf(stderr, "usage: packet send IFACE PROTOCOL HEX [COUNT]\n"
 			"       packet recv IFACE COUNT TIMEOUT_MS\n");
@@ -59,7 +59,7 @@ static int send_frames(const char *name, unsigned short protocol, const char *he
 		return complain(name);
 	for (; *hex; hex += 2) {
 		if (len == sizeof(data) || sscanf(hex, "%2x", &byte) != 1)
-			return usage();
+			return show_usage();
 		data[len++] = byte;
 	}
 	while (count--)
@@ -106,5 +106,5 @@ int main(int argc, char **argv)
 				   argc == 6 ? atol(argv[5]) : 1);
 	if (argc == 5 && !strcmp(argv[1], "recv"))
 		return recv_frames(argv[2], atol(argv[3]), atoi(argv[4]));
-	return usage();
+	return show_usage();
 }
