@@ -63,8 +63,10 @@ make_initramfs() {
 	while read -r m; do
 		cp "$m" "$dir/" && basename "$m"
 	done < "$dir.list" > "$dir/modules"
-	(cd "$dir" && find . | cpio -o -H newc --quiet) > "$dir.cpio.new" && mv "$dir.cpio.new" "$dir.cpio" ||
+	# another guest may be reading it
+	(cd "$dir" && find . | cpio -o -H newc --quiet) > "$dir.cpio.new" ||
 		die "cannot make an initramfs in $build"
+	mv "$dir.cpio.new" "$dir.cpio"
 }
 
 # KVM only where this kernel really boots on it: a /dev/kvm can be there and
