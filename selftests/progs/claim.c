@@ -23,8 +23,8 @@ static int complain(const char *what, int err)
 
 static libusb_device_handle *open_by_number(libusb_context *ctx, int bus, int num)
 {
-	libusb_device_handle *handle = NULL;
-	libusb_device **list;
+	struct libusb_device_handle *handle = NULL;
+	struct libusb_device **list;
 	int err = LIBUSB_ERROR_NO_DEVICE;
 	ssize_t i, n;
 
