@@ -306,7 +306,7 @@ COLOURS = {"driver": "#c0392b", "can_dev": "#e67e22", "can": "#f1c40f", "usbcore
 
 def chart(cases, irq, command):
     """Stacked bars, one a case, mainline and ours next to each other"""
-    left, width, bar, gap = 190, 560, 16, 14
+    left, width, bar, gap = 230, 560, 16, 14
     rows = []
     for iommu in ("off", "strict"):
         for what in ("tx", "rx"):
@@ -404,4 +404,5 @@ def main():
         f.write(text)
 
 
-main()
+if __name__ == "__main__":
+    main()
