@@ -24,6 +24,10 @@ die() {
 	exit 1
 }
 
+mkdir -p "$GS_CACHE" 2>/dev/null
+[ -w "$GS_CACHE" ] ||
+	die "cannot write to $GS_CACHE; set GS_USB_NG_CACHE to a directory that you may write to"
+
 # Debian's package lists are read once per run, by whoever needs them first.
 apt_update() {
 	local stamp=$GS_CACHE/apt-updated
