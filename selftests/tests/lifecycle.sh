@@ -45,11 +45,11 @@ five_rounds() {
 	local round intf dev said num bus
 
 	one "$@"
+	num=$(<"$(usb_path "$(usb_dev a)")/devnum")
 	for round in 1 2 3 4 5; do
 		find_a
 		intf=$(usb_intf a)
 		dev=$(usb_path "$(usb_dev a)")
-		num=$(<"$dev/devnum")
 		bus=$(<"$dev/busnum")
 		up "$A"
 		talk 20

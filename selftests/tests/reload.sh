@@ -76,4 +76,25 @@ test_rmmod_quiet() {
 	talk 10
 }
 
-ktap_run test_rmmod_under_traffic test_rmmod_quiet
+# Who gets the adapter, by modprobe.d/gs_usb_ng.conf: ours takes over what the kernel's own
+# driver has, and gives it back. (The guest's root is thrown away afterwards.)
+test_modprobe_d() {
+	local intf
+
+	cp "$(dirname "$0")/../../modprobe.d/gs_usb_ng.conf" /etc/modprobe.d/
+	one candlelight-fd
+	intf=$(usb_intf a)
+	ok "rmmod" rmmod "$GS_DRIVER"
+	ok "modprobe gs_usb" modprobe gs_usb
+	eq "driver at first" "$(intf_driver "$intf")" gs_usb
+	ok "modprobe gs_usb_ng" modprobe gs_usb_ng
+	wait_for 20 "driver bound" gs_bound a
+	ok "modprobe -r" modprobe -r gs_usb_ng
+	wait_for 20 "device given back" is gs_usb intf_driver "$intf"
+	rm /etc/modprobe.d/gs_usb_ng.conf
+	ok "rmmod gs_usb" rmmod gs_usb
+	ok "modprobe" driver_load
+	wait_for 20 "driver bound again" gs_bound a
+}
+
+ktap_run test_rmmod_under_traffic test_rmmod_quiet test_modprobe_d
