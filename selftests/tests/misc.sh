@@ -5,6 +5,7 @@
 # error frames.
 #
 # timeout: 180
+# guests: uml* qemu61 qemu612
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

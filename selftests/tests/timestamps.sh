@@ -5,6 +5,7 @@
 # distances that frames had on the bus. The bus log has the times at which they ended.
 #
 # timeout: 150
+# guests: uml* qemu61 qemu612
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
