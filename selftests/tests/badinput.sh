@@ -280,12 +280,13 @@ out_errors() {
 		[ $(($(link_stat "$A" tx_packets) + $(link_stat "$A" tx_errors))) = 20 ]
 	}
 	wait_for 20 "end of all frames" all_done
-	# xHCI tries again by itself what failed on the wire, but not a stall
-	[ "$GS_GUEST:$1" = qemu:proto ] || ge "tx_errors" "$(link_stat "$A" tx_errors)" 1
+	ge "tx_errors" "$(link_stat "$A" tx_errors)" 1
 	alive
 	pool_ok
 }
 
+# In UML only: xHCI tries again by itself what failed on the wire, and QEMU's then hands over
+# once more what it has queued behind it
 test_out_proto() { out_errors proto; }
 test_out_stall() { out_errors stall; }
 
@@ -404,14 +405,17 @@ test_open_data_bittiming_stalls() { open_fails stall 10; }
 test_open_mode_stalls() { open_fails stall 2; }
 test_open_mode_timeout() { open_fails timeout 2; }
 
+out_proto=()
+[ "$GS_GUEST" = qemu ] || out_proto=(test_out_proto)
 ktap_run test_bad_channel test_short test_empty test_giant test_bad_dlc test_rtr_fd \
 	test_fd_on_classic test_stopped_channel test_unknown_echo test_duplicate_echo \
 	test_late_echo test_swapped_echo test_overflow test_rubbish_under_traffic \
-	test_in_errors test_in_stall test_out_proto test_out_stall \
+	test_in_errors test_in_stall test_out_stall \
 	test_probe_termination_stalls test_probe_bt_const_ext_stalls \
 	test_probe_bt_const_ext_short test_timestamp_stalls test_get_state_stalls \
 	test_probe_host_format_stalls test_probe_device_config_stalls \
 	test_probe_device_config_short test_probe_device_config_empty \
 	test_probe_bt_const_stalls test_probe_device_config_timeout \
 	test_probe_host_format_retried test_open_bittiming_stalls \
-	test_open_data_bittiming_stalls test_open_mode_stalls test_open_mode_timeout
+	test_open_data_bittiming_stalls test_open_mode_stalls test_open_mode_timeout \
+	"${out_proto[@]}"
