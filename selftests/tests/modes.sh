@@ -200,7 +200,7 @@ test_refused_bit_rates() {
 	one candlelight-fd
 	refused "1 bit/s" 'invalid|range|error|domain' ip link set "$A" type can bitrate 1
 	refused "100 Mbit/s" 'invalid|range|error|domain' ip link set "$A" type can bitrate 100000000
-	refused "brp 600" 'brp|domain' ip link set "$A" type can tq 15000 prop-seg 10 \
+	refused "brp 600" 'brp|domain|invalid' ip link set "$A" type can tq 15000 prop-seg 10 \
 		phase-seg1 10 phase-seg2 10 sjw 1
 	refused "data rate of 100 Mbit/s" 'invalid|range|error|domain' \
 		ip link set "$A" type can bitrate 1000000 dbitrate 100000000 fd on
