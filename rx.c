@@ -59,8 +59,9 @@ static void gs_usb_ng_rx_complete(struct urb *urb)
 	int status = urb->status;
 
 	if (likely(!status)) {
-		llist_add(&slot->node, &dev->rx_done);
-		gs_usb_ng_poll_soon(dev);
+		/* If the list wasn't empty, whoever made it so has seen to the poll */
+		if (llist_add(&slot->node, &dev->rx_done))
+			gs_usb_ng_poll_soon(dev);
 		return;
 	}
 
@@ -110,22 +111,30 @@ static void gs_usb_ng_rx_refuse(struct gs_usb_ng *dev, const struct gs_wire_rx *
 	}
 }
 
-static u64 gs_usb_ng_rx_time(struct gs_usb_ng *dev, const struct gs_wire_rx *rx)
+static noinline u64 gs_usb_ng_rx_ask_clock(struct gs_usb_ng *dev, u32 us)
 {
-	u64 mono;
-
-	if (!rx->has_ts)
-		return 0;
-
 	/* A tick's resolution will do: it is to tell wraps and nonsense from time */
-	mono = ktime_get_coarse_ns();
+	u64 mono = ktime_get_coarse_ns();
+
 	/* The first frame ties the clock: the TIMESTAMP request may be answered with a stale
 	 * time, or with 0 always (candleLight on STM32F4)
 	 */
 	if (unlikely(!READ_ONCE(dev->clock.started)))
-		gs_clock_start(&dev->clock, rx->ts_us, mono, ktime_get_real_ns());
+		gs_clock_start(&dev->clock, us, mono, ktime_get_real_ns());
 
-	return gs_clock_frame(&dev->clock, rx->ts_us, mono);
+	return gs_clock_frame(&dev->clock, us, mono, jiffies);
+}
+
+static u64 gs_usb_ng_rx_time(struct gs_usb_ng *dev, const struct gs_wire_rx *rx)
+{
+	u64 ns;
+
+	if (!rx->has_ts)
+		return 0;
+
+	ns = gs_clock_near(&dev->clock, rx->ts_us, jiffies);
+
+	return likely(ns) ? ns : gs_usb_ng_rx_ask_clock(dev, rx->ts_us);
 }
 
 /* One flag stands for one or more frames that the device had no room for */

@@ -18,15 +18,7 @@
 
 #include "timestamp.h"
 
-/* How far a value may be from the host's expectation if the last frame was a moment ago. The
- * TIMESTAMP request is answered with the time of the last USB start of frame, up to 1 ms old, and
- * a control transfer takes some ms. A frame may wait as long in the device behind 64 others, and
- * on a loaded host until its poll comes to it. All that is far below half a second, and half a
- * second far below a wrap.
- */
-#define GS_CLOCK_SLACK_US	(USEC_PER_SEC / 2)
-
-/* And how much more with time: crystals are good for 100 ppm, the internal oscillators from which
+/* How much more than GS_CLOCK_SLACK_US with time: crystals are good for 100 ppm, the internal oscillators from which
  * crystal-less boards run are trimmed by USB to some 1000 ppm.
  */
 #define GS_CLOCK_PPM		1000
@@ -51,6 +43,7 @@ void gs_clock_init(struct gs_clock *clk)
 	clk->mono_ns = 0;
 	clk->frame_ns = 0;
 	clk->sample = 0;
+	clk->near_ns = 0;
 	clk->started = false;
 	clk->rejected = 0;
 }
@@ -69,6 +62,7 @@ void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns)
 void gs_clock_stop(struct gs_clock *clk)
 {
 	spin_lock_bh(&clk->lock);
+	clk->near_ns = 0;
 	WRITE_ONCE(clk->started, false);
 	spin_unlock_bh(&clk->lock);
 }
@@ -185,22 +179,21 @@ void gs_clock_idle(struct gs_clock *clk, u64 mono_ns)
 	spin_unlock_bh(&clk->lock);
 }
 
-u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns)
+u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns, unsigned long now)
 {
 	u64 ns = 0;
 
 	spin_lock(&clk->lock);
-	if (likely(us - clk->counter < GS_CLOCK_SLACK_US && clk->started &&
-		   gs_clock_since(clk->mono_ns, mono_ns) < GS_CLOCK_SLACK_US * NSEC_PER_USEC)) {
-		/* Both went less than the slack, so they can't differ by more: on the line. What is
-		 * known needs no refreshing yet.
-		 */
-		ns = timecounter_cyc2time(&clk->tc, us);
-	} else if (clk->started) {
-		if (gs_clock_accept(clk, us, mono_ns))
+	if (clk->started) {
+		if (gs_clock_accept(clk, us, mono_ns)) {
 			ns = clk->tc.nsec;
-		else
+			clk->near_ns = ns;
+			clk->near_us = us;
+			clk->near_until = now + GS_CLOCK_NEAR;
+		} else {
 			ns = clk->tc.nsec + gs_clock_since(clk->mono_ns, mono_ns);
+			clk->near_ns = 0;
+		}
 		/* Even after one that was refused: a counter that started again must not come
 		 * within the tolerance just by going on
 		 */

@@ -50,10 +50,13 @@ static void world_start(struct world *w, u32 first, s64 ppm)
 /* A frame with any timestamp, now */
 static u64 frame(struct world *w, u32 us)
 {
+	unsigned long now = nsecs_to_jiffies(world_mono(w));
 	u64 ns;
 
 	local_bh_disable();
-	ns = gs_clock_frame(&w->clk, us, world_mono(w));
+	ns = gs_clock_near(&w->clk, us, now);
+	if (!ns)
+		ns = gs_clock_frame(&w->clk, us, world_mono(w), now);
 	local_bh_enable();
 
 	return ns;
