@@ -119,6 +119,17 @@ void gs_dma_pool_module_exit(void)
 	gs_dma_pool_wq = NULL;
 }
 
+/* Of a pool whose slots have memory of their own */
+static void gs_dma_slot_free_buffer(struct gs_dma_slot *slot)
+{
+	const struct gs_dma_pool_params *par = &slot->pool->params;
+	dma_addr_t dma = slot->dma;
+
+	if (dma != DMA_MAPPING_ERROR)
+		dma -= par->offset;
+	par->backend->free(par->ctx, slot->pool->stride, slot->buf - par->offset, dma);
+}
+
 static void gs_dma_pool_free_memory(struct gs_dma_pool *pool)
 {
 	const struct gs_dma_pool_params *par = &pool->params;
@@ -128,6 +139,8 @@ static void gs_dma_pool_free_memory(struct gs_dma_pool *pool)
 	for (i = 0; i < pool->capacity; i++) {
 		usb_free_urb(pool->slots[i].urb);
 		pool->slots[i].urb = NULL;
+		if (par->backend->per_slot)
+			gs_dma_slot_free_buffer(&pool->slots[i]);
 		pool->slots[i].buf = NULL;
 		pool->slots[i].seq = 0;
 	}
@@ -262,6 +275,105 @@ void gs_dma_pool_destroy(struct gs_dma_pool *pool)
 		gs_dma_pool_free(pool);
 }
 
+/* Tie a buffer to a slot that has none */
+static void gs_dma_slot_init_buffer(struct gs_dma_slot *slot, void *buf, dma_addr_t dma)
+{
+	bool by_dma = dma != DMA_MAPPING_ERROR;
+
+	gs_dma_slot_set_buffer(slot, buf, dma);
+	slot->sync = by_dma && slot->pool->params.backend->sync;
+	if (by_dma)
+		slot->urb->transfer_flags |= URB_NO_TRANSFER_DMA_MAP;
+	usb_block_urb(slot->urb);
+}
+
+/* The bus may see other low bits than the CPU, if alignment exceeds what backends give */
+static bool gs_dma_pool_aligned(const struct gs_dma_pool *pool, dma_addr_t dma)
+{
+	return dma == DMA_MAPPING_ERROR || IS_ALIGNED(dma, pool->params.align);
+}
+
+/* Memory for @n slots from @first on, in one piece */
+static int gs_dma_pool_get_chunk(struct gs_dma_pool *pool, struct gs_dma_slot *first,
+				 unsigned int n)
+{
+	const struct gs_dma_pool_params *par = &pool->params;
+	struct gs_dma_chunk *chunk;
+	struct gs_dma_slot *slot;
+	bool by_dma;
+	size_t at;
+
+	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL);
+	if (!chunk)
+		return -ENOMEM;
+
+	/* Up to 2048 bytes usb_alloc_coherent() would take from pools that all drivers of this
+	 * host controller share, and that don't shrink. A page is more on every architecture.
+	 */
+	chunk->size = size_add(size_mul(pool->stride, n), par->align - 1);
+	chunk->size = max_t(size_t, chunk->size, PAGE_SIZE);
+	chunk->buf = par->backend->alloc(par->ctx, chunk->size, &chunk->dma);
+	if (!chunk->buf)
+		goto err_free;
+
+	by_dma = chunk->dma != DMA_MAPPING_ERROR;
+	at = PTR_ALIGN(chunk->buf, par->align) - chunk->buf;
+	if (!gs_dma_pool_aligned(pool, by_dma ? chunk->dma + at : chunk->dma))
+		goto err_free_buf;
+
+	/* Not left to backends: not all memory of host controllers comes zeroed */
+	memset(chunk->buf, 0, chunk->size);
+
+	for (slot = first, at += par->offset; slot < first + n; slot++, at += pool->stride)
+		gs_dma_slot_init_buffer(slot, chunk->buf + at,
+					by_dma ? chunk->dma + at : DMA_MAPPING_ERROR);
+
+	list_add(&chunk->list, &pool->chunks);
+
+	return 0;
+
+err_free_buf:
+	par->backend->free(par->ctx, chunk->size, chunk->buf, chunk->dma);
+err_free:
+	kfree(chunk);
+
+	return -ENOMEM;
+}
+
+/* Memory for @n slots from @first on, for each by itself */
+static int gs_dma_pool_get_each(struct gs_dma_pool *pool, struct gs_dma_slot *first,
+				unsigned int n)
+{
+	const struct gs_dma_pool_params *par = &pool->params;
+	struct gs_dma_slot *slot;
+	dma_addr_t dma;
+	void *buf;
+
+	for (slot = first; slot < first + n; slot++) {
+		buf = par->backend->alloc(par->ctx, pool->stride, &dma);
+		if (!buf)
+			goto err_free;
+		if (!IS_ALIGNED((unsigned long)buf, par->align) ||
+		    !gs_dma_pool_aligned(pool, dma)) {
+			par->backend->free(par->ctx, pool->stride, buf, dma);
+			goto err_free;
+		}
+
+		memset(buf, 0, pool->stride);
+		if (dma != DMA_MAPPING_ERROR)
+			dma += par->offset;
+		gs_dma_slot_init_buffer(slot, buf + par->offset, dma);
+	}
+
+	return 0;
+
+err_free:
+	while (slot-- > first)
+		gs_dma_slot_free_buffer(slot);
+
+	return -ENOMEM;
+}
+
 /**
  * gs_dma_pool_warm_up() - get memory and URBs for more slots
  * @pool: the pool, not started
@@ -276,77 +388,44 @@ void gs_dma_pool_destroy(struct gs_dma_pool *pool)
  */
 int gs_dma_pool_warm_up(struct gs_dma_pool *pool, unsigned int n)
 {
-	const struct gs_dma_pool_params *par = &pool->params;
 	struct gs_dma_slot *slot, *first = pool->slots + pool->capacity;
-	struct gs_dma_chunk *chunk;
-	size_t at;
+	int err;
 
 	if (pool->started)
 		return -EBUSY;
-	if (n > par->max - pool->capacity)
+	if (n > pool->params.max - pool->capacity)
 		return -ENOSPC;
 	if (!n)
 		return 0;
 
-	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL);
-	if (!chunk)
-		return -ENOMEM;
-
 	for (slot = first; slot < first + n; slot++) {
 		slot->urb = usb_alloc_urb(0, GFP_KERNEL);
-		if (!slot->urb)
+		if (!slot->urb) {
+			err = -ENOMEM;
 			goto err_free_urbs;
+		}
 	}
 
-	/* Up to 2048 bytes usb_alloc_coherent() would take from pools that all drivers of this
-	 * host controller share, and that don't shrink. A page is more on every architecture.
-	 */
-	chunk->size = size_add(size_mul(pool->stride, n), par->align - 1);
-	chunk->size = max_t(size_t, chunk->size, PAGE_SIZE);
-	chunk->buf = par->backend->alloc(par->ctx, chunk->size, &chunk->dma);
-	if (!chunk->buf)
+	if (pool->params.backend->per_slot)
+		err = gs_dma_pool_get_each(pool, first, n);
+	else
+		err = gs_dma_pool_get_chunk(pool, first, n);
+	if (err)
 		goto err_free_urbs;
 
-	at = PTR_ALIGN(chunk->buf, par->align) - chunk->buf;
-	/* The bus may see other low bits than the CPU, if alignment exceeds what backends give */
-	if (chunk->dma != DMA_MAPPING_ERROR && !IS_ALIGNED(chunk->dma + at, par->align))
-		goto err_free_buf;
-
-	/* Not left to backends: not all memory of host controllers comes zeroed */
-	memset(chunk->buf, 0, chunk->size);
-
-	for (slot = first, at += par->offset; slot < first + n; slot++, at += pool->stride) {
-		slot->buf = chunk->buf + at;
-		slot->urb->transfer_buffer = slot->buf;
-		if (chunk->dma == DMA_MAPPING_ERROR) {
-			slot->dma = DMA_MAPPING_ERROR;
-			slot->sync = false;
-		} else {
-			slot->dma = chunk->dma + at;
-			slot->urb->transfer_dma = slot->dma;
-			slot->sync = par->backend->sync;
-			slot->urb->transfer_flags |= URB_NO_TRANSFER_DMA_MAP;
-		}
-		usb_block_urb(slot->urb);
-	}
-
-	list_add(&chunk->list, &pool->chunks);
 	/* Pairs with the acquire in gs_dma_pool_slot() */
 	smp_store_release(&pool->capacity, pool->capacity + n);
 
 	return 0;
 
-err_free_buf:
-	par->backend->free(par->ctx, chunk->size, chunk->buf, chunk->dma);
 err_free_urbs:
 	/* usb_free_urb() takes the NULL of those that were not reached */
 	for (slot = first; slot < first + n; slot++) {
 		usb_free_urb(slot->urb);
 		slot->urb = NULL;
 	}
-	kfree(chunk);
 
-	return -ENOMEM;
+	return err;
 }
 
 /**

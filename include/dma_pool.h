@@ -12,9 +12,9 @@
 #include <linux/dma-direction.h>
 #include <linux/llist.h>
 #include <linux/types.h>
+#include <linux/usb.h>
 
 struct gs_dma_pool;
-struct urb;
 
 /**
  * struct gs_dma_backend - where a pool's memory comes from
@@ -23,12 +23,15 @@ struct urb;
  * @free: takes back what @alloc gave; process context
  * @sync: for memory that is not coherent: hand @len bytes at @dma to the CPU (@for_cpu) or to the
  *	device; NULL where nothing has to be done
+ * @per_slot: memory is got for each slot by itself, aligned as the pool wants it, so that
+ *	gs_dma_slot_set_buffer() may exchange it; otherwise many slots are carved from a piece
  */
 struct gs_dma_backend {
 	void *(*alloc)(void *ctx, size_t size, dma_addr_t *dma);
 	void (*free)(void *ctx, size_t size, void *buf, dma_addr_t dma);
 	void (*sync)(void *ctx, dma_addr_t dma, size_t len, enum dma_data_direction dir,
 		     bool for_cpu);
+	bool per_slot;
 };
 
 /**
@@ -166,6 +169,24 @@ static inline void gs_dma_slot_for_device(struct gs_dma_slot *slot, size_t len)
 {
 	if (slot->sync)
 		gs_dma_slot_sync(slot, len, false);
+}
+
+/**
+ * gs_dma_slot_set_buffer() - exchange a slot's buffer for another of the same backend
+ * @slot: a slot of a pool whose backend has @per_slot; its URB is not under way
+ * @buf: the new buffer, @offset bytes into what the backend gave; the pool's from now on
+ * @dma: its bus address
+ *
+ * The old buffer is the caller's from now on.
+ *
+ * Context: Any. The caller is the slot's only holder.
+ */
+static inline void gs_dma_slot_set_buffer(struct gs_dma_slot *slot, void *buf, dma_addr_t dma)
+{
+	slot->buf = buf;
+	slot->dma = dma;
+	slot->urb->transfer_buffer = buf;
+	slot->urb->transfer_dma = dma;
 }
 
 #endif /* GS_USB_NG_DMA_POOL_H */

@@ -183,6 +183,13 @@ static const struct gs_dma_backend fake_backend = {
 	.sync = fake_sync,
 };
 
+static const struct gs_dma_backend fake_per_slot = {
+	.alloc = fake_alloc,
+	.free = fake_free,
+	.sync = fake_sync,
+	.per_slot = true,
+};
+
 static struct gs_dma_pool_params fake_params(struct fake *fake)
 {
 	return (struct gs_dma_pool_params){
@@ -641,6 +648,73 @@ static void pool_layout_impossible(struct kunit *test)
 	gs_dma_pool_destroy(pool);
 }
 
+/* Memory for each slot by itself, which can be exchanged */
+static void pool_per_slot(struct kunit *test)
+{
+	struct gs_dma_pool_params params = fake_params(test->priv);
+	struct fake *fake = test->priv;
+	struct gs_dma_slot *slot;
+	struct gs_dma_pool *pool;
+	dma_addr_t dma, old_dma;
+	void *buf, *old;
+	unsigned int i;
+
+	params.backend = &fake_per_slot;
+	params.size = 436;
+	params.align = 16;
+	params.offset = 12;
+	pool = gs_dma_pool_create(&params);
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	KUNIT_ASSERT_EQ(test, gs_dma_pool_warm_up(pool, 3), 0);
+	KUNIT_EXPECT_EQ(test, fake->allocs, 3);
+	for (i = 0; i < 3; i++) {
+		slot = gs_dma_pool_slot(pool, i);
+		KUNIT_EXPECT_EQ(test, fake->chunks[i].size, 448);
+		KUNIT_EXPECT_PTR_EQ(test, slot->buf, fake->chunks[i].buf + 12);
+		KUNIT_EXPECT_EQ(test, slot->dma, fake->chunks[i].dma + 12);
+		KUNIT_EXPECT_PTR_EQ(test, slot->urb->transfer_buffer, slot->buf);
+		KUNIT_EXPECT_EQ(test, slot->urb->transfer_dma, slot->dma);
+		KUNIT_EXPECT_TRUE(test, slot->urb->transfer_flags & URB_NO_TRANSFER_DMA_MAP);
+		KUNIT_EXPECT_NULL(test, memchr_inv(slot->buf, 0, 436));
+	}
+
+	slot = gs_dma_pool_slot(pool, 1);
+	old = slot->buf - 12;
+	old_dma = slot->dma - 12;
+	buf = fake_alloc(fake, 448, &dma);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	gs_dma_slot_set_buffer(slot, buf + 12, dma + 12);
+	KUNIT_EXPECT_PTR_EQ(test, slot->urb->transfer_buffer, buf + 12);
+	KUNIT_EXPECT_EQ(test, slot->urb->transfer_dma, dma + 12);
+	/* the pool gives back what the slot has then, and not what it had */
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_cool_down(pool), 0);
+	KUNIT_EXPECT_EQ(test, fake->frees, 3);
+	KUNIT_EXPECT_EQ(test, fake->bad_frees, 0);
+	fake_free(fake, 448, old, old_dma);
+
+	/* not enough for all, or not aligned: none are kept */
+	fake->fail_in = 2;
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_warm_up(pool, 3), -ENOMEM);
+	fake->fail_in = -1;
+	fake->dma_skew = 4;
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_warm_up(pool, 3), -ENOMEM);
+	fake->dma_skew = 0;
+	fake->skew = 8;
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_warm_up(pool, 3), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, fake->allocs, fake->frees);
+	KUNIT_EXPECT_EQ(test, urbs_live, 0);
+
+	/* without DMA the host controller takes the CPU's address */
+	fake->skew = 0;
+	fake->no_dma = true;
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_warm_up(pool, 3), 0);
+	slot = gs_dma_pool_slot(pool, 2);
+	KUNIT_EXPECT_EQ(test, slot->dma, DMA_MAPPING_ERROR);
+	KUNIT_EXPECT_FALSE(test, slot->urb->transfer_flags & URB_NO_TRANSFER_DMA_MAP);
+	KUNIT_EXPECT_FALSE(test, slot->sync);
+	gs_dma_pool_destroy(pool);
+}
+
 static void pool_params(struct kunit *test)
 {
 	const struct gs_dma_pool_params good = fake_params(test->priv);
@@ -1040,6 +1114,7 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(pool_destroy_outstanding),
 	KUNIT_CASE_PARAM(pool_layout, layout_gen_params),
 	KUNIT_CASE(pool_layout_impossible),
+	KUNIT_CASE(pool_per_slot),
 	KUNIT_CASE(pool_params),
 	KUNIT_CASE(pool_direction),
 	KUNIT_CASE(pool_urbs),
