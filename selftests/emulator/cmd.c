@@ -13,6 +13,8 @@
 
 #define MAX_INJECT	4096
 #define DEFAULT_WAIT_MS	5000
+/* Nobody asks for anything: longer than the host pauses in enumeration */
+#define QUIET_MS	150
 
 static char *arg(struct args *a, const char *key)
 {
@@ -429,16 +431,62 @@ static const char *cmd_inject(struct args *a, struct buf *out, struct wait *wait
 static const char *cmd_fault(struct args *a, struct buf *out, struct wait *wait)
 {
 	struct device *dev = arg_device(a);
-	const char *what = arg(a, "what");
-	__u32 n = arg_number(a, "n", 1);
+	const char *what = arg(a, "what"), *hex = arg(a, "hex");
+	struct fault f = {
+		.req = (int)arg_number(a, "req", -1),
+		.ch = (int)arg_number(a, "ch", -1),
+		.skip = arg_number(a, "skip", 0),
+		.every = arg_number(a, "every", 1),
+		.count = arg_number(a, "count", arg_number(a, "n", 1)),
+		.from = now_ns() + arg_number(a, "after", 0) * NSEC_PER_USEC,
+		.late_ns = arg_number(a, "us", 1000) * NSEC_PER_USEC,
+		.len = (int)arg_number(a, "len", -1),
+		.offset = arg_number(a, "offset", 0),
+	};
 	int ret;
 
 	unused(out, wait);
 	if (!dev || !what)
 		return "id= and what= are needed";
-	ret = fault_command(dev, what, (int)arg_number(a, "req", -1), arg_number(a, "count", n),
-			    arg_number(a, "us", 1000) * NSEC_PER_USEC, arg(a, "status"));
+	ret = hex ? parse_hex(hex, f.data, FAULT_DATA) : 0;
+	if (ret < 0)
+		return "a good hex= is needed";
+	f.ndata = ret;
+	if (!strcmp(what, "none")) {
+		fault_clear(dev);
+		return NULL;
+	}
+	ret = fault_add(dev, &f, what, arg(a, "at"), arg(a, "during"), arg(a, "status"));
 	return ret ? "no such fault" : NULL;
+}
+
+static const char *cmd_fuzz(struct args *a, struct buf *out, struct wait *wait)
+{
+	struct device *dev = arg_device(a);
+	const char *what = arg(a, "what");
+	struct fuzz *fuzz;
+
+	unused(out, wait);
+	if (!dev || !what)
+		return "id= and what= are needed";
+	fuzz = &dev->fuzz;
+	if (!strcmp(what, "none")) {
+		memset(fuzz, 0, sizeof(*fuzz));
+		return NULL;
+	}
+	fuzz->seed = arg_number(a, "seed", fuzz->seed);
+	if (!strcmp(what, "descr")) {
+		fuzz->descr = true;
+	} else if (!strcmp(what, "ctrl")) {
+		fuzz->ctrl = true;
+	} else if (!strcmp(what, "in")) {
+		fuzz->in_left = arg_number(a, "count", 1);
+		fuzz->in_next = arg_number(a, "first", fuzz->in_next);
+		device_pump(dev);
+	} else {
+		return "what= is descr, ctrl, in or none";
+	}
+	return NULL;
 }
 
 static const char *cmd_busoff(struct args *a, struct buf *out, struct wait *wait)
@@ -476,14 +524,36 @@ static const char *cmd_wait(struct args *a, struct buf *out, struct wait *wait)
 	if (!strcmp(cond, "idle") && bus) {
 		wait->cond = WAIT_IDLE;
 		snprintf(wait->bus, sizeof(wait->bus), "%s", bus);
+	} else if (id && (!strcmp(cond, "fuzzed") || !strcmp(cond, "quiet"))) {
+		wait->cond = strcmp(cond, "fuzzed") ? WAIT_QUIET : WAIT_FUZZED;
+		snprintf(wait->id, sizeof(wait->id), "%s", id);
 	} else if (id && (!strcmp(cond, "started") || !strcmp(cond, "stopped"))) {
 		wait->cond = strcmp(cond, "started") ? WAIT_STOPPED : WAIT_STARTED;
 		snprintf(wait->id, sizeof(wait->id), "%s", id);
 	} else {
-		return "cond= is started or stopped with id=, or idle with bus=";
+		return "cond= is started, stopped, fuzzed or quiet with id=, or idle with bus=";
 	}
 	wait->on = true;
 	return NULL;
+}
+
+/* The end of the silence that is long enough, if there will be one. */
+static __u64 quiet_at(const struct device *dev)
+{
+	if (!TAILQ_EMPTY(&dev->ctrl_xfers))
+		return ~0ULL;
+	return dev->ctrl_last + QUIET_MS * NSEC_PER_MSEC;
+}
+
+__u64 cmd_wait_again(const struct wait *wait)
+{
+	const struct device *dev = wait->cond == WAIT_QUIET ? device_find(wait->id) : NULL;
+	__u64 t = dev ? quiet_at(dev) : wait->deadline;
+
+	/* a request that is never answered ends with no event of ours */
+	if (t == ~0ULL)
+		t = now_ns() + QUIET_MS * NSEC_PER_MSEC;
+	return t < wait->deadline ? t : wait->deadline;
 }
 
 bool cmd_wait_done(const struct wait *wait)
@@ -496,6 +566,10 @@ bool cmd_wait_done(const struct wait *wait)
 		return !b || bus_idle(b);
 	}
 	dev = device_find(wait->id);
+	if (wait->cond == WAIT_FUZZED)
+		return !dev || !dev->fuzz.in_left;
+	if (wait->cond == WAIT_QUIET)
+		return !dev || !dev->plugged || now_ns() >= quiet_at(dev);
 	if (!dev || wait->channel >= dev->nchannels)
 		return wait->cond == WAIT_STOPPED;
 	return dev->channels[wait->channel].started == (wait->cond == WAIT_STARTED);
@@ -521,6 +595,7 @@ static const struct {
 	{ "violations", cmd_violations },
 	{ "inject", cmd_inject },
 	{ "fault", cmd_fault },
+	{ "fuzz", cmd_fuzz },
 	{ "busoff", cmd_busoff },
 	{ "errors", cmd_errors },
 	{ "wait", cmd_wait },
@@ -532,6 +607,7 @@ static const char * const known_words[] = {
 	"sw", "hw", "ts0", "plug", "name", "fast", "ack", "frame", "count", "gap", "file",
 	"strings", "fclk", "tseg1_max", "tseg2_max", "sjw_max", "brp_min", "brp_max", "brp_inc",
 	"dtseg1_max", "dbrp_inc",
+	"seed", "first", "skip", "every", "after", "len", "offset", "at", "during",
 	"speed", "hex", "what", "req", "n", "us", "status", "ch", "tec", "rec", "cond", "timeout",
 };
 

@@ -75,7 +75,7 @@ static void client_wait(struct client *c)
 	} else if (now_ns() >= c->wait.deadline) {
 		answer(c, "timeout");
 	} else {
-		timer_set(&c->deadline, c->wait.deadline);
+		timer_set(&c->deadline, cmd_wait_again(&c->wait));
 		return;
 	}
 	timer_cancel(&c->deadline);

@@ -22,7 +22,7 @@ struct wait {
 	bool on;
 	char id[32], bus[32];
 	unsigned int channel;
-	enum { WAIT_STARTED, WAIT_STOPPED, WAIT_IDLE } cond;
+	enum { WAIT_STARTED, WAIT_STOPPED, WAIT_IDLE, WAIT_FUZZED, WAIT_QUIET } cond;
 	__u64 deadline;
 };
 
@@ -34,5 +34,7 @@ const char *cmd_run(char *line, struct buf *out, struct wait *wait);
 
 /* Has it come true? */
 bool cmd_wait_done(const struct wait *wait);
+/* When it might, with no event to tell. */
+__u64 cmd_wait_again(const struct wait *wait);
 
 #endif

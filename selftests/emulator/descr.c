@@ -222,7 +222,7 @@ static bool halted(const struct device *dev, __u8 ep)
 	return ep & USB_DIR_IN ? dev->in_halted : dev->out_halted;
 }
 
-int std_request(struct device *dev, const __u8 *setup, __u8 *reply)
+static int std_answer(struct device *dev, const __u8 *setup, __u8 *reply)
 {
 	__u16 value = get_le16(setup + 2), index = get_le16(setup + 4);
 
@@ -257,4 +257,19 @@ int std_request(struct device *dev, const __u8 *setup, __u8 *reply)
 	default:
 		return -EPIPE;
 	}
+}
+
+int std_request(struct device *dev, const __u8 *setup, __u8 *reply)
+{
+	const struct fault *f = fault_strike(dev, AT_STD, setup[1], -1, LIFE_ANY);
+	int ret = fault_refuses(dev, f);
+
+	if (ret)
+		return ret;
+	ret = std_answer(dev, setup, reply);
+	if (f && ret >= 0 && setup[0] & USB_DIR_IN)
+		ret = fault_bytes(f, reply, ret, CTRL_MAX);
+	if (setup[1] == USB_REQ_GET_DESCRIPTOR)
+		ret = fuzz_descr(dev, setup[3], reply, ret, CTRL_MAX);
+	return ret;
 }

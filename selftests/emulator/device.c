@@ -178,6 +178,10 @@ void device_power_on(struct device *dev)
 		frame_put(dev->swap);
 	dev->swap = NULL;
 	timer_cancel(&dev->late_timer);
+	timer_cancel(&dev->pull_timer);
+	dev->pulled = false;
+	dev->opened = false;
+	dev->resuming = false;
 	unpost_out(dev);
 	dev->epoch = now_ns();
 	dev->configuration = 0;
@@ -205,6 +209,7 @@ void device_bus_reset(struct device *dev)
 
 	emu_log("%s bus reset", dev->id);
 	dev->configuration = 0;
+	dev->resuming = true;
 	/* what was armed on the endpoint is gone */
 	if (f) {
 		TAILQ_REMOVE(&dev->in_fifo, f, link);
@@ -223,6 +228,7 @@ void device_suspended(struct device *dev)
 {
 	unsigned int i;
 
+	dev->resuming = true;
 	if (dev->p->family != FAM_CL && dev->p->family != FAM_ELM)
 		return;
 	for (i = 0; i < dev->nchannels; i++)
@@ -257,7 +263,7 @@ struct device *device_create(const char *id, const struct personality *p)
 	TAILQ_INIT(&dev->in_fifo);
 	TAILQ_INIT(&dev->tx_fifo);
 	TAILQ_INIT(&dev->late);
-	dev->late_timer.fn = fault_late_timer;
+	fault_init(dev);
 	return dev;
 }
 
@@ -302,6 +308,7 @@ int device_plug(struct device *dev)
 		return -EALREADY;
 	device_power_on(dev);
 	dev->plugged = true;
+	dev->ctrl_last = now_ns();
 	ret = transport->plug(dev);
 	if (ret)
 		dev->plugged = false;
@@ -327,6 +334,7 @@ void device_destroy(struct device *dev)
 
 	device_unplug(dev);
 	device_power_on(dev);
+	fault_clear(dev);
 	for (i = 0; i < dev->nchannels; i++)
 		if (dev->channels[i].inner)
 			bus_free(dev->channels[i].inner);

@@ -11,6 +11,8 @@
 
 #include "bus.h"
 #include "canmsg.h"
+#include "fault.h"
+#include "fuzz.h"
 #include "gsproto.h"
 #include "loop.h"
 #include "personality.h"
@@ -29,6 +31,8 @@ struct xfer {
 	__u8 ep;		/* with the direction bit */
 	__u8 setup[8];
 	__u32 len;		/* of the host's buffer or data */
+	bool seen;		/* by the rules for OUT transfers */
+	bool hung;		/* never to be completed */
 	__u8 data[XFER_DATA];	/* OUT: the first bytes */
 };
 
@@ -110,20 +114,6 @@ struct channel {
 	struct referee ref;
 };
 
-/* Misbehaviour asked for by a fault command. */
-struct faults {
-	struct {
-		__u8 what;	/* enum ctrl_fault */
-		__u32 count;
-	} ctrl[256];
-	__u32 drop_echo, dup_echo, late_echo, swap_echo;
-	__u64 late_ns;
-	__u32 in_status_count, out_status_count;
-	int in_status, out_status;
-};
-
-enum ctrl_fault { CTRL_OK, CTRL_STALL, CTRL_SHORT, CTRL_ZERO, CTRL_TIMEOUT };
-
 struct device {
 	TAILQ_ENTRY(device) link;
 	char id[32];
@@ -168,7 +158,14 @@ struct device {
 
 	__u64 in_done, out_done;
 	unsigned int inflight, inflight_max;
-	struct faults faults;
+	/* misbehaviour asked for */
+	struct fault_list faults;
+	struct timer fault_timer, pull_timer;
+	bool pulled;		/* about to be unplugged: answers nothing */
+	bool opened;		/* a channel has had its bit timing since power on */
+	struct fuzz fuzz;
+	__u64 ctrl_last;	/* when the host last asked for something */
+	bool resuming;		/* suspended or reset, and no channel started since */
 };
 
 TAILQ_HEAD(device_list, device);
@@ -212,7 +209,7 @@ void usb_clear_halt(struct device *dev, __u8 ep);
 int std_request(struct device *dev, const __u8 *setup, __u8 *reply);
 int descr_config(struct device *dev, __u8 *out);
 
-/* ep0.c: vendor requests; reply length, -EPIPE, or -EINPROGRESS for no reply */
+/* ep0.c: vendor requests; reply length, -errno of the transfer, or -EINPROGRESS for no reply */
 int ep0_vendor(struct device *dev, const __u8 *setup, const __u8 *data, __u8 *reply);
 
 /* frames.c: the bulk codec */
@@ -255,15 +252,6 @@ void err_tx_overflow(struct channel *ch, __u64 t);
 void err_tx_timeout(struct channel *ch, __u64 t);
 void err_stop(struct channel *ch);
 void err_timer_fn(struct timer *t);
-
-/* fault.c */
-int fault_ctrl(struct device *dev, __u8 request);
-int fault_out(struct device *dev);
-int fault_in(struct device *dev);
-bool fault_echo(struct device *dev, struct frame *f);
-int fault_command(struct device *dev, const char *what, int req, __u32 count, __u64 ns,
-		  const char *status);
-void fault_late_timer(struct timer *t);
 
 /* ctl.c */
 int ctl_listen(const char *path);

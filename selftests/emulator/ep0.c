@@ -45,6 +45,7 @@ static int set_timing(struct channel *ch, const __u8 *data, bool is_data)
 	const struct bt_limits *lim = is_data ? &p->data : &p->nominal;
 	struct bittiming bt = get_bittiming(data);
 
+	ch->dev->opened = true;
 	referee_bittiming(ch, &bt, lim, is_data);
 	if (ch->started && (p->family == FAM_CN || p->family == FAM_ELM))
 		return -EBUSY;
@@ -111,6 +112,7 @@ static int start(struct channel *ch, __u32 flags)
 		}
 	}
 	channel_start(ch, flags);
+	dev->resuming = false;
 	return 0;
 }
 
@@ -355,34 +357,38 @@ static bool setup_refused(const struct device *dev, const __u8 *setup, const str
 	return p->len_rule == LEN_MIN && wlength < r->size;
 }
 
-static int fault_reply(int fault, int len)
+/* What is the host doing, going by this request? */
+static enum life life_of(const struct device *dev, const __u8 *setup, const __u8 *data,
+			 const struct request *r)
 {
-	switch (fault) {
-	case CTRL_STALL:
-		return -EPIPE;
-	case CTRL_TIMEOUT:
-		return -EINPROGRESS;
-	case CTRL_SHORT:
-		return len / 2;
-	case CTRL_ZERO:
-		return 0;
-	default:
-		return len;
-	}
+	__u16 channel = get_le16(setup + 2);
+	bool started = r && r->per_channel && channel < dev->nchannels &&
+		       dev->channels[channel].started;
+
+	if (dev->resuming)
+		return LIFE_RESUME;
+	if (started && r->fn == do_mode && get_le32(data) == MODE_RESET)
+		return LIFE_CLOSE;
+	if (!dev->opened && !(r && r->fn == do_bittiming))
+		return LIFE_PROBE;
+	return started ? LIFE_RUN : LIFE_OPEN;
 }
 
 int ep0_vendor(struct device *dev, const __u8 *setup, const __u8 *data, __u8 *reply)
 {
 	const struct request *r = ep0_lookup(dev, setup);
 	__u16 channel = get_le16(setup + 2), wlength = get_le16(setup + 6);
-	int fault = fault_ctrl(dev, setup[1]);
 	__u8 payload[CTRL_MAX] = { 0 };
+	const struct fault *fault;
 	struct channel *ch;
 	int ret;
 
+	fault = fault_strike(dev, AT_CTRL, setup[1], r && !r->per_channel ? -1 : channel,
+			     life_of(dev, setup, data, r));
 	referee_request(dev, setup, r);
-	if (fault == CTRL_STALL || fault == CTRL_TIMEOUT)
-		return fault_reply(fault, 0);
+	ret = fault_refuses(dev, fault);
+	if (ret)
+		return ret;
 	if (setup_refused(dev, setup, r))
 		return -EPIPE;
 	/* with wLength 0 there is no data stage, and nothing happens */
@@ -398,5 +404,8 @@ int ep0_vendor(struct device *dev, const __u8 *setup, const __u8 *data, __u8 *re
 	dev->last_error = ret ? '1' : 2;
 	if (ret && dev->p->stall_bad_content)
 		return -EPIPE;
-	return fault_reply(fault, r->in ? r->size : 0);
+	ret = r->in ? r->size : 0;
+	if (fault && r->in)
+		ret = fault_bytes(fault, reply, ret, CTRL_MAX);
+	return fuzz_ctrl(dev, setup[1], reply, ret, CTRL_MAX);
 }

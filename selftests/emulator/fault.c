@@ -1,45 +1,145 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Misbehaviour on demand: the adapter that stalls, is short, loses an echo,
- * sends one twice, late or out of order.
+ * sends one twice, late or out of order, fails a transfer, says what it likes,
+ * or is pulled out of its socket at that very moment.
  */
-#include "device.h"
+#include "fault.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "referee.h"
 
-/* How the next control request of that number goes wrong, if at all. */
-int fault_ctrl(struct device *dev, __u8 request)
+/* at: -1 where the command has to say */
+static const struct {
+	const char *what;
+	enum fault_do action;
+	int at;
+	int status;
+} kinds[] = {
+	{ "stall", DO_STATUS, AT_CTRL, -EPIPE },
+	{ "status", DO_STATUS, AT_CTRL, 0 },
+	{ "short", DO_SHORT, AT_CTRL, 0 },
+	{ "zero", DO_DATA, AT_CTRL, 0 },
+	{ "reply", DO_DATA, AT_CTRL, 0 },
+	{ "timeout", DO_HANG, AT_CTRL, 0 },
+	{ "in-status", DO_STATUS, AT_IN, 0 },
+	{ "in-data", DO_DATA, AT_IN, 0 },
+	{ "in-drop", DO_DROP, AT_IN, 0 },
+	{ "out-status", DO_STATUS, AT_OUT, 0 },
+	{ "out-hang", DO_HANG, AT_OUT, 0 },
+	{ "drop-echo", DO_DROP, AT_ECHO, 0 },
+	{ "dup-echo", DO_DUP, AT_ECHO, 0 },
+	{ "late-echo", DO_LATE, AT_ECHO, 0 },
+	{ "swap-echo", DO_SWAP, AT_ECHO, 0 },
+	{ "unplug", DO_UNPLUG, AT_ANY, 0 },
+};
+
+static bool ripe(const struct fault *f)
 {
-	if (!dev->faults.ctrl[request].count)
-		return CTRL_OK;
-	dev->faults.ctrl[request].count--;
-	return dev->faults.ctrl[request].what;
+	return f->count && f->from <= now_ns();
 }
 
-static int take_status(__u32 *count, int status, bool *halted)
+static bool applies(const struct fault *f, enum fault_at at, int req, int ch, enum life life)
 {
-	if (!*count)
+	return f->at == at && (f->req < 0 || f->req == req) && (f->ch < 0 || f->ch == ch) &&
+	       (f->during == LIFE_ANY || f->during == life);
+}
+
+const struct fault *fault_strike(struct device *dev, enum fault_at at, int req, int ch,
+				 enum life life)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH(f, &dev->faults, link) {
+		if (!ripe(f) || !applies(f, at, req, ch, life))
+			continue;
+		if (f->skip) {
+			f->skip--;
+			continue;
+		}
+		if (f->seen++ % f->every)
+			continue;
+		f->count--;
+		return f;
+	}
+	return NULL;
+}
+
+int fault_bytes(const struct fault *f, __u8 *data, int len, int size)
+{
+	if (f->action == DO_SHORT)
+		return len / 2;
+	if ((int)(f->offset + f->ndata) <= size) {
+		memcpy(data + f->offset, f->data, f->ndata);
+		if (len < (int)(f->offset + f->ndata))
+			len = f->offset + f->ndata;
+	}
+	if (f->len >= 0 && f->len <= size) {
+		if (f->len > len)
+			memset(data + len, 0, f->len - len);
+		len = f->len;
+	}
+	return len;
+}
+
+int fault_refuses(struct device *dev, const struct fault *f)
+{
+	switch (f ? (int)f->action : -1) {
+	case DO_STATUS:
+		return f->status;
+	case DO_UNPLUG:
+		fault_pull(dev);
+		return -EINPROGRESS;
+	case DO_HANG:
+		return -EINPROGRESS;
+	default:
 		return 0;
-	(*count)--;
-	/* a stalled endpoint stays so until the halt is cleared */
-	if (status == -EPIPE)
-		*halted = true;
-	return status;
+	}
 }
 
-int fault_out(struct device *dev)
+/* A transfer that waits for data fails at once, unless the rule counts them. */
+bool fault_in_idle(struct device *dev, int *status)
 {
-	return take_status(&dev->faults.out_status_count, dev->faults.out_status,
-			   &dev->out_halted);
+	struct fault *f;
+
+	TAILQ_FOREACH(f, &dev->faults, link) {
+		if (!ripe(f) || f->at != AT_IN || f->action != DO_STATUS || f->counted ||
+		    f->ch >= 0)
+			continue;
+		f->count--;
+		*status = f->status;
+		return true;
+	}
+	return false;
 }
 
-int fault_in(struct device *dev)
+/* The cable is pulled at the end of this turn; until then nobody answers. */
+void fault_pull(struct device *dev)
 {
-	return take_status(&dev->faults.in_status_count, dev->faults.in_status,
-			   &dev->in_halted);
+	if (dev->pulled)
+		return;
+	dev->pulled = true;
+	emu_log("%s pulled", dev->id);
+	timer_set(&dev->pull_timer, now_ns());
+}
+
+static void pull_timer(struct timer *t)
+{
+	device_unplug(container_of(t, struct device, pull_timer));
+}
+
+/* The time of a rule has come. */
+static void fault_timer(struct timer *t)
+{
+	struct device *dev = container_of(t, struct device, fault_timer);
+
+	if (fault_strike(dev, AT_TIME, -1, -1, LIFE_ANY))
+		fault_pull(dev);
+	device_pump(dev);
 }
 
 static void send_twice(struct device *dev, const struct frame *e)
@@ -52,14 +152,14 @@ static void send_twice(struct device *dev, const struct frame *e)
 	device_to_host(dev, copy);
 }
 
-static void hold_back(struct device *dev, struct frame *e)
+static void hold_back(struct device *dev, struct frame *e, __u64 ns)
 {
-	e->ready = now_ns() + dev->faults.late_ns;
+	e->ready = now_ns() + ns;
 	TAILQ_INSERT_TAIL(&dev->late, e, link);
 	timer_set(&dev->late_timer, TAILQ_FIRST(&dev->late)->ready);
 }
 
-void fault_late_timer(struct timer *t)
+static void late_timer(struct timer *t)
 {
 	struct device *dev = container_of(t, struct device, late_timer);
 	struct frame *f;
@@ -75,38 +175,41 @@ void fault_late_timer(struct timer *t)
 /* False if the echo was dealt with here. */
 bool fault_echo(struct device *dev, struct frame *e)
 {
-	struct faults *faults = &dev->faults;
 	struct frame *held = dev->swap;
+	const struct fault *f = NULL;
 
-	if (faults->drop_echo) {
-		faults->drop_echo--;
+	/* the next echo brings the one that was held back along */
+	if (!held)
+		f = fault_strike(dev, AT_ECHO, -1, e->ch->idx, LIFE_RUN);
+	switch (f ? (int)f->action : -1) {
+	case DO_DROP:
 		referee_gone(e->ch, e->echo_id);
 		frame_put(e);
 		return false;
-	}
-	if (faults->late_echo) {
-		faults->late_echo--;
-		hold_back(dev, e);
+	case DO_LATE:
+		hold_back(dev, e, f->late_ns);
 		return false;
-	}
-	if (held) {
-		dev->swap = NULL;
-		device_to_host(dev, e);
-		device_to_host(dev, held);
-		return false;
-	}
-	if (faults->swap_echo) {
-		faults->swap_echo--;
+	case DO_SWAP:
 		dev->swap = e;
 		return false;
-	}
-	if (faults->dup_echo) {
-		faults->dup_echo--;
+	case DO_DUP:
 		send_twice(dev, e);
+		return true;
+	case DO_UNPLUG:
+		fault_pull(dev);
+		return true;
+	default:
+		break;
 	}
-	return true;
+	if (!held)
+		return true;
+	dev->swap = NULL;
+	device_to_host(dev, e);
+	device_to_host(dev, held);
+	return false;
 }
 
+/* Those that a device, or the wire, can cause; also as a number. */
 static int status_code(const char *name)
 {
 	static const struct {
@@ -114,60 +217,108 @@ static int status_code(const char *name)
 		int code;
 	} codes[] = {
 		{ "stall", -EPIPE }, { "proto", -EPROTO }, { "babble", -EOVERFLOW },
-		{ "crc", -EILSEQ }, { "timeout", -ETIME },
+		{ "crc", -EILSEQ }, { "timeout", -ETIME }, { "overrun", -ECOMM },
+		{ "underrun", -ENOSR }, { "short", -EREMOTEIO }, { "nospc", -ENOSPC },
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(codes); i++)
 		if (name && !strcmp(codes[i].name, name))
 			return codes[i].code;
-	return 0;
+	return name && *name == '-' ? atoi(name) : 0;
 }
 
-static int ctrl_fault_of(const char *what)
+/* Index of a name, or -1. */
+static int name_index(const char *name, const char *const *names, unsigned int n)
 {
-	static const char * const names[] = { "", "stall", "short", "zero", "timeout" };
 	unsigned int i;
 
-	for (i = 1; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], what))
+	for (i = 0; i < n; i++)
+		if (!strcmp(names[i], name))
 			return i;
-	return CTRL_OK;
+	return -1;
 }
 
-int fault_command(struct device *dev, const char *what, int req, __u32 count, __u64 ns,
-		  const char *status)
+static bool same_place(const struct fault *a, const struct fault *b)
 {
-	struct faults *faults = &dev->faults;
-	int ctrl = ctrl_fault_of(what), code = status_code(status);
+	return !strcmp(a->what, b->what) && a->at == b->at && a->req == b->req &&
+	       a->ch == b->ch && a->during == b->during;
+}
 
-	if (ctrl) {
-		if (req < 0 || req > 255)
-			return -EINVAL;
-		faults->ctrl[req].what = ctrl;
-		faults->ctrl[req].count = count;
-		return 0;
-	}
-	if (!strcmp(what, "none")) {
-		memset(faults, 0, sizeof(*faults));
-	} else if (!strcmp(what, "drop-echo")) {
-		faults->drop_echo = count;
-	} else if (!strcmp(what, "dup-echo")) {
-		faults->dup_echo = count;
-	} else if (!strcmp(what, "late-echo")) {
-		faults->late_echo = count;
-		faults->late_ns = ns;
-	} else if (!strcmp(what, "swap-echo")) {
-		faults->swap_echo = count;
-	} else if (!strcmp(what, "in-status") && code) {
-		faults->in_status = code;
-		faults->in_status_count = count;
-		device_pump(dev);
-	} else if (!strcmp(what, "out-status") && code) {
-		faults->out_status = code;
-		faults->out_status_count = count;
-	} else {
+/* Which event a rule is about, and is that one where it can do its work? */
+static bool place(struct fault *f, int preset, const char *at)
+{
+	static const char * const names[] = { "ctrl", "std", "in", "out", "echo", "time" };
+	int n = at ? name_index(at, names, ARRAY_SIZE(names)) : preset;
+
+	if (n < 0)
+		return false;
+	f->at = n;
+	/* what befalls a vendor request may befall a standard one */
+	return preset < 0 || n == preset || (preset == AT_CTRL && n == AT_STD);
+}
+
+int fault_add(struct device *dev, const struct fault *rule, const char *what, const char *at,
+	      const char *during, const char *status)
+{
+	static const char * const lives[] = {
+		"any", "probe", "open", "run", "close", "resume",
+	};
+	struct fault *f, *old, *next;
+	unsigned int i;
+	int life;
+
+	for (i = 0; i < ARRAY_SIZE(kinds) && strcmp(kinds[i].what, what); i++)
+		;
+	life = during ? name_index(during, lives, ARRAY_SIZE(lives)) : LIFE_ANY;
+	if (i == ARRAY_SIZE(kinds) || life < 0 || !rule->every)
+		return -EINVAL;
+	f = xzalloc(sizeof(*f));
+	*f = *rule;
+	f->what = kinds[i].what;
+	f->action = kinds[i].action;
+	f->during = life;
+	f->counted = f->skip || f->every > 1;
+	f->status = kinds[i].status ? kinds[i].status : status_code(status);
+	if (!strcmp(what, "zero"))
+		f->len = 0;
+	if (!place(f, kinds[i].at, at) || (f->action == DO_STATUS && f->status >= 0) ||
+	    f->req > 255) {
+		free(f);
 		return -EINVAL;
 	}
+	for (old = TAILQ_FIRST(&dev->faults); old; old = next) {
+		next = TAILQ_NEXT(old, link);
+		if (old->count && !same_place(old, f))
+			continue;
+		TAILQ_REMOVE(&dev->faults, old, link);
+		free(old);
+	}
+	TAILQ_INSERT_TAIL(&dev->faults, f, link);
+	if (f->from > now_ns())
+		timer_set(&dev->fault_timer, f->from);
+	else if (f->at == AT_TIME)
+		fault_pull(dev);
+	else if (f->at == AT_IN)
+		device_pump(dev);
 	return 0;
+}
+
+void fault_clear(struct device *dev)
+{
+	struct fault *f;
+
+	while ((f = TAILQ_FIRST(&dev->faults))) {
+		TAILQ_REMOVE(&dev->faults, f, link);
+		free(f);
+	}
+	timer_cancel(&dev->fault_timer);
+}
+
+void fault_init(struct device *dev)
+{
+	TAILQ_INIT(&dev->faults);
+	dev->late_timer.fn = late_timer;
+	dev->fault_timer.fn = fault_timer;
+	dev->pull_timer.fn = pull_timer;
 }

@@ -723,6 +723,239 @@ static void test_faults(void)
 	command("reset");
 }
 
+/* Which of the next n requests for the state fail, as a mask. */
+static unsigned int failures_of(struct device *a, unsigned int n)
+{
+	unsigned int i, mask = 0;
+
+	for (i = 0; i < n; i++)
+		if (get(a, REQ_GET_STATE, 0, 12) != 12)
+			mask |= 1 << i;
+	return mask;
+}
+
+/* Counting, in time and by what the host is about. */
+static void test_rules(void)
+{
+	struct device *a;
+
+	a = plug("a", "personality=candlelight-fd bus=x channels=2");
+	command("fault id=a what=stall req=14 count=2");
+	ok(failures_of(a, 4) == 0x3, "the next two");
+	command("fault id=a what=stall req=14 skip=2");
+	ok(failures_of(a, 5) == 0x4, "the third");
+	command("fault id=a what=stall req=14 every=2 count=3");
+	ok(failures_of(a, 8) == 0x15, "every second, three times");
+	command("fault id=a what=stall count=1");
+	ok(get(a, REQ_BT_CONST, 0, 40) == -EPIPE, "any request");
+	command("fault id=a what=stall ch=1 count=2");
+	ok(failures_of(a, 2) == 0, "not that of another channel");
+	ok(get(a, REQ_GET_STATE, 1, 12) == -EPIPE, "that of this channel");
+	command("fault id=a what=none");
+	command("fault id=a what=stall req=14 after=2000 count=9");
+	ok(failures_of(a, 2) == 0, "not yet");
+	pass(USEC(2000));
+	ok(failures_of(a, 2) == 0x3, "from then on");
+	command("fault id=a what=none");
+	ok(failures_of(a, 2) == 0, "what=none");
+
+	command("fault id=a what=stall req=2 during=close");
+	ok(reset_channel(a, 0) >= 0, "RESET of a stopped channel is no close");
+	set_timings(a, 0, false);
+	in_transfers(a, 30);
+	start_channel(a, 0, 0);
+	ok(reset_channel(a, 0) == -EPIPE, "that of a started one is");
+	reset_channel(a, 0);
+	command("fault id=a what=stall req=1 during=open");
+	set_timings(a, 0, false);
+	ok(last()->status == -EPIPE, "bit timing is open");
+	command("fault id=a what=stall during=resume");
+	ok(reset_channel(a, 0) >= 0, "not asleep");
+	command("suspend id=a");
+	ok(reset_channel(a, 0) == -EPIPE, "after a suspend");
+	command("unplug id=a");
+	command("plug id=a");
+	command("fault id=a what=stall during=probe count=1");
+	ok(get(a, REQ_BT_CONST, 0, 40) == -EPIPE, "before all bit timings is probe");
+	command("reset");
+}
+
+static struct done *in_bytes(const char *bytes)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "inject id=a hex=%s", bytes);
+	command(line);
+	return last();
+}
+
+/* What rules can do to a transfer. */
+static void test_rule_content(void)
+{
+	static const char * const statuses[] = {
+		"proto", "crc", "babble", "timeout", "overrun", "underrun", "short", "nospc",
+	};
+	static const int codes[] = {
+		-EPROTO, -EILSEQ, -EOVERFLOW, -ETIME, -ECOMM, -ENOSR, -EREMOTEIO, -ENOSPC,
+	};
+	struct device *a = open_device("a", "personality=candlelight-fd bus=x", 0);
+	unsigned int i, from;
+	char line[128];
+
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		snprintf(line, sizeof(line), "fault id=a what=in-status status=%s", statuses[i]);
+		command(line);
+		ok(last()->status == codes[i] && !a->in_halted, "IN status %s", statuses[i]);
+		snprintf(line, sizeof(line), "fault id=a what=status req=14 status=%d", codes[i]);
+		command(line);
+		ok(get(a, REQ_GET_STATE, 0, 12) == codes[i], "control status %d", codes[i]);
+	}
+	command("fault id=a what=in-status status=proto skip=1");
+	ok(!in_bytes("aa")->status && last()->len == 1, "not the first");
+	ok(!in_bytes("bb")->status && last()->len == 1, "the second's data comes");
+	ok(done[(ndone - 2) % DONE_MAX].status == -EPROTO, "with the transfer after it");
+	command("fault id=a what=in-data offset=1 hex=ccdd len=5");
+	in_bytes("aa");
+	ok(last()->len == 5 && !memcmp(last()->data, "\xaa\xcc\xdd\0\0", 5), "other data");
+	command("fault id=a what=in-data len=1");
+	ok(in_bytes("aabbcc")->len == 1, "cut");
+	from = ndone;
+	command("fault id=a what=in-drop");
+	in_bytes("aa");
+	ok(ndone == from, "lost");
+	command("fault id=a what=reply req=14 offset=4 hex=ff len=100");
+	ok(get(a, REQ_GET_STATE, 0, 120) == 100 && last()->data[4] == 0xff, "another reply");
+	command("fault id=a what=reply at=std req=6 len=9");
+	ok(control(a, 0x80, 6, 0x100, 0, NULL, 64) == 9, "another descriptor");
+	command("fault id=a what=stall at=std req=6");
+	ok(control(a, 0x80, 6, 0x100, 0, NULL, 64) == -EPIPE, "none at all");
+	command("fault id=a what=out-hang");
+	from = ndone;
+	send_frame(a, 0, 1);
+	send_frame(a, 1, 2);
+	ok(ndone == from && a->out_pending == 2, "OUT that hangs, and what is behind it");
+	xfer_put(usb_cancel(a, TAILQ_FIRST(&a->out_xfers)->id));
+	device_pump(a);
+	ok(!a->out_pending, "goes on when that is taken back");
+	command("reset");
+}
+
+static void pulled(const char *words, bool before)
+{
+	struct device *a = device_find("a");
+
+	ok(before == a->plugged, "%s: %s", words, before ? "still there" : "gone");
+}
+
+static void test_pull(void)
+{
+	struct device *a = open_device("a", "personality=candlelight-fd bus=x", 0);
+	unsigned int from;
+
+	command("fault id=a what=unplug at=ctrl skip=1");
+	get(a, REQ_GET_STATE, 0, 12);
+	pass(0);
+	pulled("first request", true);
+	from = ndone;
+	get(a, REQ_GET_STATE, 0, 12);
+	send_frame(a, 0, 1);
+	ok(ndone == from, "nothing is answered any more");
+	pass(0);
+	pulled("second request", false);
+	command("reset");
+
+	a = open_device("a", "personality=candlelight-fd bus=x", 0);
+	command("fault id=a what=unplug at=out skip=1");
+	send_frame(a, 0, 1);
+	send_frame(a, 1, 1);
+	pass(0);
+	pulled("second OUT", false);
+	command("reset");
+
+	open_device("a", "personality=candlelight-fd bus=x", 0);
+	command("fault id=a what=unplug at=in");
+	in_bytes("aa");
+	pass(0);
+	pulled("first IN", false);
+	command("plug id=a");
+	pulled("plugged in again", true);
+	command("fault id=a what=unplug at=time after=3000");
+	pass(USEC(2000));
+	pulled("2 ms", true);
+	pass(USEC(1000));
+	pulled("3 ms", false);
+	command("reset");
+}
+
+/* A sum over n transfers that a seed makes up, and over n answers. */
+static __u64 fuzz_sum(struct device *a, __u64 seed, __u64 first, unsigned int n)
+{
+	__u8 data[FUZZ_MAX];
+	__u64 sum = 0;
+	int len;
+
+	while (n--) {
+		memset(data, 0, sizeof(data));
+		len = fuzz_in(a, seed, first++, data);
+		sum = sum * 31 + len;
+		while (len-- > 0)
+			sum = sum * 31 + data[len];
+	}
+	return sum;
+}
+
+static __u64 probe_sum(unsigned int seed)
+{
+	struct device *a;
+	__u64 sum = 0;
+	char line[80];
+	int i, ret;
+
+	command("add id=a personality=candlelight-fd plug=0");
+	a = device_find("a");
+	snprintf(line, sizeof(line), "fuzz id=a what=descr seed=%u", seed);
+	command(line);
+	command("fuzz id=a what=ctrl");
+	command("plug id=a");
+	for (i = 0; i < 60; i++) {
+		memset(last()->data, 0, sizeof(last()->data));
+		if (i & 1)
+			ret = get(a, REQ_BT_CONST, 0, 40);
+		else
+			ret = control(a, 0x80, 6, i & 2 ? 0x100 : 0x200, 0, NULL, 64);
+		sum = sum * 31 + ret;
+		for (ret = ret < 0 ? 0 : ret; ret--;)
+			sum = sum * 31 + last()->data[ret];
+	}
+	ok(!violations_count(NULL), "the host is excused");
+	command("reset");
+	return sum;
+}
+
+static void test_fuzz(void)
+{
+	struct device *a = open_device("a", "personality=candlelight-fd bus=x", 0);
+	__u64 whole = fuzz_sum(a, 1, 0, 1000);
+	unsigned int from = ndone;
+
+	ok(whole == fuzz_sum(a, 1, 0, 1000), "the same from a seed");
+	ok(whole != fuzz_sum(a, 2, 0, 1000), "not from another");
+	ok(fuzz_sum(a, 1, 700, 1) == fuzz_sum(a, 1, 700, 1), "one by its number");
+	command("reset");
+	ok(probe_sum(5) == probe_sum(5), "a probe the same from a seed");
+	ok(probe_sum(5) != probe_sum(6), "not from another");
+
+	a = open_device("a", "personality=candlelight-fd bus=x", 0);
+	command("fuzz id=a seed=9 what=in count=200");
+	while (a->fuzz.in_left) {
+		control(a, 0x02, 1, 0, 0x81, NULL, 0);
+		in_transfers(a, 8);
+	}
+	ok(ndone - from >= 200 && a->fuzz.in_next == 200, "as many as asked for");
+	command("fuzz id=a what=none");
+	command("reset");
+}
+
 static void check_rule(const char *rule)
 {
 	ok(violations_count(rule) == 1, "rule %s", rule);
@@ -884,7 +1117,8 @@ int main(void)
 	static void (* const all[])(void) = {
 		test_bits, test_notation, test_codec, test_control, test_descriptors, test_echo,
 		test_ack, test_arbitration, test_rates, test_bus_off, test_queues,
-		test_reset_keeps, test_loopback, test_faults, test_referee, test_stall,
+		test_reset_keeps, test_loopback, test_faults, test_rules, test_rule_content,
+		test_pull, test_fuzz, test_referee, test_stall,
 	};
 	unsigned int i;
 

@@ -24,6 +24,8 @@ struct xfer *xfer_get(void)
 	if (!x)
 		return xzalloc(sizeof(*x));
 	TAILQ_REMOVE(&free_xfers, x, link);
+	x->seen = false;
+	x->hung = false;
 	return x;
 }
 
@@ -46,7 +48,10 @@ static void submit_control(struct device *dev, struct xfer *x)
 	__u32 wlength = get_le16(x->setup + 6);
 	int ret;
 
-	if ((x->setup[0] & USB_TYPE_MASK) == USB_TYPE_STANDARD)
+	dev->ctrl_last = now_ns();
+	if (dev->pulled)
+		ret = -EINPROGRESS;
+	else if ((x->setup[0] & USB_TYPE_MASK) == USB_TYPE_STANDARD)
 		ret = std_request(dev, x->setup, reply);
 	else
 		ret = ep0_vendor(dev, x->setup, x->data, reply);
@@ -55,7 +60,7 @@ static void submit_control(struct device *dev, struct xfer *x)
 		return;
 	}
 	if (ret < 0) {
-		complete(dev, x, -EPIPE, NULL, 0);
+		complete(dev, x, ret, NULL, 0);
 		return;
 	}
 	if (in)
@@ -100,20 +105,82 @@ static void in_complete(struct device *dev, int status, const void *data, __u32 
 	complete(dev, x, status, data, len);
 }
 
-static struct frame *in_take(struct device *dev)
+static struct frame *in_next(struct device *dev)
 {
-	struct frame *f;
-
 	/* CANtact Pro sends the newest of a backlog first */
 	if (dev->p->in_lifo)
-		f = TAILQ_LAST(&dev->in_fifo, frame_list);
-	else
-		f = TAILQ_FIRST(&dev->in_fifo);
-	if (f) {
+		return TAILQ_LAST(&dev->in_fifo, frame_list);
+	return TAILQ_FIRST(&dev->in_fifo);
+}
+
+static void in_fail(struct device *dev, int status)
+{
+	/* a stalled endpoint stays so until the halt is cleared */
+	if (status == -EPIPE)
+		dev->in_halted = true;
+	in_complete(dev, status, NULL, 0);
+}
+
+/* Another content: any length, so that it lives in memory of its own. */
+static void in_forge(struct frame *f, const struct fault *fault)
+{
+	__u8 *data = xzalloc(XFER_DATA);
+	unsigned int len = f->len < XFER_DATA ? f->len : XFER_DATA;
+
+	memcpy(data, f->raw ? f->raw : f->wire, len);
+	free(f->raw);
+	f->raw = data;
+	f->len = fault_bytes(fault, data, len, XFER_DATA);
+}
+
+/* What a rule makes of the transfer that is next; true if it is not to be sent. */
+static bool in_strike(struct device *dev, struct frame *f)
+{
+	const struct fault *fault;
+
+	fault = fault_strike(dev, AT_IN, -1, f->ch ? (int)f->ch->idx : -1, LIFE_RUN);
+	if (!fault)
+		return false;
+	switch (fault->action) {
+	case DO_STATUS:
+		in_fail(dev, fault->status);
+		return true;
+	case DO_UNPLUG:
+		fault_pull(dev);
+		return true;
+	case DO_DROP:
+		if (f->echo)
+			referee_gone(f->ch, f->echo_id);
 		TAILQ_REMOVE(&dev->in_fifo, f, link);
 		dev->in_len--;
+		frame_put(f);
+		return true;
+	default:
+		in_forge(f, fault);
+		return false;
 	}
-	return f;
+}
+
+/* One transfer of the fuzzer's; of four that go in, one is left to the others. */
+static bool in_fuzz(struct device *dev, const struct xfer *x)
+{
+	struct fuzz *fuzz = &dev->fuzz;
+	__u8 data[FUZZ_MAX];
+	int len;
+
+	if (!fuzz->in_left || (!(++fuzz->turn & 3) && in_next(dev)))
+		return false;
+	len = fuzz_in(dev, fuzz->seed, fuzz->in_next++, data);
+	dev->in_done++;
+	if (len < 0)
+		in_fail(dev, len);
+	else if (len > (int)x->len)
+		in_complete(dev, -EOVERFLOW, data, x->len);
+	else
+		in_complete(dev, 0, data, len);
+	if (!--fuzz->in_left)
+		ctl_event();
+	return true;
 }
 
 void usb_pump_in(struct device *dev)
@@ -122,15 +189,24 @@ void usb_pump_in(struct device *dev)
 	struct xfer *x;
 	int status;
 
-	while ((x = TAILQ_FIRST(&dev->in_xfers))) {
-		status = dev->in_halted ? -EPIPE : fault_in(dev);
-		if (status) {
-			in_complete(dev, status, NULL, 0);
+	while (!dev->pulled && (x = TAILQ_FIRST(&dev->in_xfers))) {
+		if (dev->in_halted) {
+			in_complete(dev, -EPIPE, NULL, 0);
 			continue;
 		}
-		f = in_take(dev);
+		if (in_fuzz(dev, x))
+			continue;
+		f = in_next(dev);
+		if (!f && fault_in_idle(dev, &status)) {
+			in_fail(dev, status);
+			continue;
+		}
 		if (!f)
 			return;
+		if (in_strike(dev, f))
+			continue;
+		TAILQ_REMOVE(&dev->in_fifo, f, link);
+		dev->in_len--;
 		dev->in_done++;
 		/* gone for the referee before the host can use the id again */
 		if (f->echo)
@@ -143,14 +219,38 @@ void usb_pump_in(struct device *dev)
 	}
 }
 
+/* What a rule makes of an OUT transfer: a status, or 0 */
+static int out_strike(struct device *dev, struct xfer *x)
+{
+	const struct fault *fault;
+
+	/* one that the device had no room for has been looked at */
+	if (x->seen)
+		return 0;
+	x->seen = true;
+	fault = fault_strike(dev, AT_OUT, -1, x->data[HF_CHANNEL], LIFE_RUN);
+	if (!fault)
+		return 0;
+	if (fault->action == DO_UNPLUG)
+		fault_pull(dev);
+	else if (fault->action == DO_HANG)
+		x->hung = true;
+	else if (fault->status == -EPIPE)
+		dev->out_halted = true;
+	return fault->status;
+}
+
 void usb_pump_out(struct device *dev)
 {
 	struct xfer *x, *next;
 	int status;
 
-	for (x = TAILQ_FIRST(&dev->out_xfers); x; x = next) {
+	for (x = TAILQ_FIRST(&dev->out_xfers); x && !dev->pulled; x = next) {
 		next = TAILQ_NEXT(x, link);
-		status = dev->out_halted ? -EPIPE : fault_out(dev);
+		status = dev->out_halted ? -EPIPE : out_strike(dev, x);
+		/* who does not take one does not take those behind it either */
+		if (x->hung || dev->pulled)
+			return;
 		if (!status && out_transfer(dev, x) == OUT_NAK) {
 			/* two endpoints, each with its own posted buffer */
 			if (dev->p->two_out)

@@ -306,8 +306,11 @@ static void usbip_unplug(struct device *dev)
 	dev->conn = NULL;
 	dev->port = -1;
 	dev->busid[0] = 0;
-	if (c)
-		conn_free(c);
+	if (!c)
+		return;
+	/* what was answered before the cable was pulled arrives */
+	buf_write(&c->out, c->watch.fd);
+	conn_free(c);
 }
 
 const struct transport usbip_transport = {
