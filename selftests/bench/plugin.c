@@ -6,7 +6,7 @@
  *
  * Marks are instructions that the guest's program canload executes, recognised when they
  * are translated: "movabs $GS_MARK_x, %rax", which nothing else contains. The n-th STOP
- * writes DIR/blocks.<n>, one line a block: address, instructions, runs.
+ * writes DIR/blocks.<n>, one line a block: address, instructions, runs, bytes that a run copies.
  *
  *	qemu-system-x86_64 -plugin /path/plugin.so,out=DIR
  */
@@ -27,6 +27,7 @@ struct block {
 	struct block *next;
 	__u64 vaddr;
 	__u64 insns;
+	__u64 copied;		/* bytes, in one run */
 	__u64 runs;		/* since the machine started */
 	__u64 before;		/* runs at the last START */
 };
@@ -40,13 +41,14 @@ static const char *out_dir = ".";
 static unsigned int stops;
 static bool started;
 
-/* A block that is translated anew goes on counting where it was */
-static struct block *block_get(__u64 vaddr, __u64 insns)
+/* A block that is translated anew goes on counting where it was; @is_new, one that isn't */
+static struct block *block_get(__u64 vaddr, __u64 insns, bool *is_new)
 {
 	__u64 hash = (vaddr ^ insns << 40) * 0x9e3779b97f4a7c15ull;
 	struct block **head = &buckets[hash >> 46];
 	struct block *b;
 
+	*is_new = false;
 	for (b = *head; b; b = b->next)
 		if (b->vaddr == vaddr && b->insns == insns)
 			return b;
@@ -58,6 +60,7 @@ static struct block *block_get(__u64 vaddr, __u64 insns)
 	b->insns = insns;
 	b->next = *head;
 	*head = b;
+	*is_new = true;
 	return b;
 }
 
@@ -96,12 +99,73 @@ static void on_stop(unsigned int vcpu, void *data)
 	for (i = 0; i < BUCKETS; i++)
 		for (b = buckets[i]; b; b = b->next)
 			if (b->runs != b->before)
-				fprintf(f, "%llx %llu %llu\n", b->vaddr,
-					b->insns, b->runs - b->before);
+				fprintf(f, "%llx %llu %llu %llu\n", b->vaddr, b->insns,
+					b->runs - b->before, b->copied);
 	if (fclose(f)) {
 		perror(path);
 		exit(1);
 	}
+}
+
+/* --- copies ------------------------------------------------------------------------- */
+
+#define N_REGS		16
+
+/* Which register an operand is, in AT&T's notation, all of it or the lower half; -1 if none */
+static int reg_of(const char *op)
+{
+	static const char * const name[] = { "ax", "cx", "dx", "bx", "sp", "bp", "si", "di" };
+	char *end;
+	long i;
+
+	if (op[0] != '%' || (op[1] != 'r' && op[1] != 'e'))
+		return -1;
+	for (i = 0; i < 8; i++)
+		if (!strncmp(op + 2, name[i], 2))
+			return i;
+	i = strtol(op + 2, &end, 10);
+	return end > op + 2 && i < N_REGS ? i : -1;
+}
+
+/* What follows the last comma that is not in parentheses */
+static const char *last_operand(const char *text)
+{
+	const char *at, *last = text + strcspn(text, " ");
+	int depth = 0;
+
+	for (at = last; *at; at++) {
+		depth += (*at == '(') - (*at == ')');
+		if (*at == ',' && !depth)
+			last = at + 1;
+	}
+	return last + strspn(last, " ");
+}
+
+/* Bytes that an instruction copies: a string move, or a store of what was loaded from memory
+ * and not touched since. @loaded: how many such bytes each register holds. What goes to the stack
+ * is spilled, not copied.
+ */
+static unsigned int bytes_copied(const char *text, unsigned int *loaded)
+{
+	const char *dst = last_operand(text), *src;
+	unsigned int size = 0;
+	int to, from;
+
+	if (!strncmp(text, "rep movs", 8))
+		return text[8] == 'q' ? 8 : text[8] == 'l' ? 4 : 1;
+	if (!strncmp(text, "movq ", 5))
+		size = 8;
+	else if (!strncmp(text, "movl ", 5))
+		size = 4;
+
+	to = reg_of(dst);
+	src = text + 5;
+	if (to >= 0) {
+		loaded[to] = size && *src != '%' && *src != '$' ? size : 0;
+		return 0;
+	}
+	from = size ? reg_of(src) : -1;
+	return from >= 0 && loaded[from] == size && !strstr(dst, "(%rsp") ? size : 0;
 }
 
 /* --- translation -------------------------------------------------------------------- */
@@ -121,15 +185,23 @@ static __u64 movabs_operand(const struct qemu_plugin_insn *insn)
 static void on_translate(__u64 id, struct qemu_plugin_tb *tb)
 {
 	size_t i, n = qemu_plugin_tb_n_insns(tb);
+	unsigned int loaded[N_REGS] = { };
 	struct qemu_plugin_insn *insn;
 	struct block *b;
+	bool is_new;
+	char *text;
 
 	(void)id;
-	b = block_get(qemu_plugin_tb_vaddr(tb), n);
+	b = block_get(qemu_plugin_tb_vaddr(tb), n, &is_new);
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, &b->runs, 1);
 
 	for (i = 0; i < n; i++) {
 		insn = qemu_plugin_tb_get_insn(tb, i);
+		if (is_new) {
+			text = qemu_plugin_insn_disas(insn);
+			b->copied += bytes_copied(text, loaded);
+			free(text);
+		}
 		switch (movabs_operand(insn)) {
 		case GS_MARK_START:
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_start,

@@ -30,6 +30,8 @@ __u64 qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+/* to be freed */
+char *qemu_plugin_insn_disas(const struct qemu_plugin_insn *insn);
 
 /* What QEMU looks for in a plugin */
 extern int qemu_plugin_version;

@@ -75,18 +75,20 @@ class Symbols:
 
 
 class Count:
-    """Instructions and calls by function, of one measurement"""
+    """Instructions, calls and copied bytes by function, of one measurement"""
 
     def __init__(self, path, symbols):
         self.insns = collections.Counter()
         self.calls = collections.Counter()
+        self.copied = collections.Counter()
         with open(path) as f:
             for line in f:
-                addr, insns, runs = line.split()
+                addr, insns, runs, copied = line.split()
                 name, module, entry = symbols.find(int(addr, 16))
                 if name in IDLE:
                     continue
                 self.insns[name, module] += int(insns) * int(runs)
+                self.copied[name, module] += int(copied) * int(runs)
                 if entry:
                     self.calls[name] += int(runs)
 
@@ -139,6 +141,9 @@ class Sample:
         self.modules = collections.Counter()
         for (_, module), v in self.functions.items():
             self.modules[module_group(module)] += v
+        self.copied = collections.Counter()
+        for key, v in many.count.copied.items():
+            self.copied[module_group(key[1])] += (v - few.count.copied[key]) / n
         self.calls = {}
         for key, names in CALLS.items():
             self.calls[key] = sum(many.count.calls[x] - few.count.calls[x] for x in names) / n
@@ -183,6 +188,7 @@ class Case:
         self.raw = median(lambda s: s.insns)
         self.rate = median(lambda s: s.rate)
         self.modules = {m: median(lambda s, m=m: s.modules[m]) for m in MODULES}
+        self.copied = {m: median(lambda s, m=m: s.copied[m]) for m in MODULES}
         self.calls = {c: median(lambda s, c=c: s.calls[c]) for c in group[0].calls}
 
     def json(self):
@@ -192,16 +198,9 @@ class Case:
                 "instructions": round(self.insns), "spread": round(self.spread),
                 "instructions_as_counted": round(self.raw),
                 "frames_per_second": round(self.rate),
-                "bytes_copied_by_driver": copied(self),
+                "bytes_copied": {k: round(v) for k, v in self.copied.items()},
                 "modules": {k: round(v) for k, v in self.modules.items()},
                 "calls": {k: round(v, 2) for k, v in self.calls.items()}}
-
-
-def copied(case):
-    """Frame data that the driver copies, by its source: to the USB buffer, or out of it"""
-    if case.what == "vcan":
-        return 0
-    return 64 if case.fr == "fd" else 8
 
 
 def collect(guests):
