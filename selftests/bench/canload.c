@@ -38,7 +38,7 @@
 #define BATCH		32
 #define MAX_IFACES	16
 #define RCVBUF		(256 << 20)
-#define TIMEOUT_S	10
+#define TIMEOUT_S	5
 #define ID_FRAME	0x123
 #define ID_END		0x7ff
 
