@@ -12,7 +12,8 @@
 #	make check		all tests; TEST=name runs one
 #	make check-unit check-uml check-qemu check-static
 #	make bench		what a frame costs, next to the kernel's gs_usb;
-#				QUICK=1 takes five minutes at most
+#				exit status 1 if that is too much; QUICK=1
+#				takes five minutes at most
 #	make clean
 
 KERNELRELEASE ?= $(shell uname -r)
