@@ -138,34 +138,38 @@ enum gs_wire_verdict gs_wire_decode(struct gs_wire_rx *rx, const void *buf, size
 
 	/* By the flag, not by the DLC: a timestamp follows the data area in its full size */
 	whole = rx->fd ? GS_FRAME_FD_LEN : GS_FRAME_CC_LEN;
-
-	if (rx->echo_id == GS_ECHO_ID_RX) {
-		if (rx->dlc > GS_WIRE_MAX_DLC)
-			return GS_WIRE_BAD_DLC;
-		if (rx->fd && (rx->can_id & (CAN_RTR_FLAG | CAN_ERR_FLAG)))
-			return GS_WIRE_BAD_FLAGS;
-		if ((rx->can_id & CAN_ERR_FLAG) && rx->dlc != CAN_ERR_DLC)
-			return GS_WIRE_BAD_FLAGS;
-		if (rx->fd && !(modes & GS_WIRE_CH_FD))
-			return GS_WIRE_FD_OFF;
-
-		if (rx->fd)
-			rx->len = can_fd_dlc2len(rx->dlc);
-		else if ((rx->can_id & CAN_ERR_FLAG) || !(rx->can_id & CAN_RTR_FLAG))
-			rx->len = can_cc_dlc2len(rx->dlc);
-
-		if (!(rx->can_id & CAN_ERR_FLAG))
-			rx->can_id = gs_wire_mask_id(rx->can_id);
-
-		need = GS_FRAME_HDR_LEN + rx->len;
-		if (modes & GS_WIRE_CH_TIMESTAMPS)
-			need = whole + GS_FRAME_TS_LEN;
-		if (len < need)
-			return GS_WIRE_SHORT;
-	}
 	/* Of an echo only the header counts. CANnectivity leaves the rest zero, others return what
 	 * was sent, with flags rebuilt or not; the frame itself is still here.
 	 */
+	need = GS_FRAME_HDR_LEN;
+
+	if (rx->echo_id == GS_ECHO_ID_RX) {
+		if (unlikely(rx->dlc > GS_WIRE_MAX_DLC))
+			return GS_WIRE_BAD_DLC;
+
+		if (unlikely(rx->can_id & CAN_ERR_FLAG)) {
+			if (rx->fd || rx->dlc != CAN_ERR_DLC)
+				return GS_WIRE_BAD_FLAGS;
+			rx->len = CAN_ERR_DLC;
+		} else if (rx->fd) {
+			if (unlikely(rx->can_id & CAN_RTR_FLAG))
+				return GS_WIRE_BAD_FLAGS;
+			if (unlikely(!(modes & GS_WIRE_CH_FD)))
+				return GS_WIRE_FD_OFF;
+			rx->len = can_fd_dlc2len(rx->dlc);
+			rx->can_id = gs_wire_mask_id(rx->can_id);
+		} else {
+			if (!(rx->can_id & CAN_RTR_FLAG))
+				rx->len = can_cc_dlc2len(rx->dlc);
+			rx->can_id = gs_wire_mask_id(rx->can_id);
+		}
+
+		need += rx->len;
+		if (modes & GS_WIRE_CH_TIMESTAMPS)
+			need = whole + GS_FRAME_TS_LEN;
+		if (unlikely(len < need))
+			return GS_WIRE_SHORT;
+	}
 
 	if ((modes & GS_WIRE_CH_TIMESTAMPS) && len >= whole + GS_FRAME_TS_LEN) {
 		const struct gs_wire_ts *ts = buf + whole;
