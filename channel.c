@@ -72,6 +72,23 @@ static int gs_usb_ng_get_berr_counter(const struct net_device *netdev,
 	return 0;
 }
 
+/* As above: the dump asks, memory answers */
+static int gs_usb_ng_get_auto_tdcv(const struct net_device *netdev, u32 *tdcv)
+{
+	struct gs_channel *ch = netdev_priv(netdev);
+	int known = READ_ONCE(ch->tdcv);
+
+	if (READ_ONCE(ch->running) &&
+	    (known < 0 || time_after(jiffies, READ_ONCE(ch->tdcv_stamp) + HZ)))
+		gs_usb_ng_recovery_event(ch, GS_EV_REFRESH_TDCV);
+	if (known < 0)
+		return -ENODATA;
+
+	*tdcv = known;
+
+	return 0;
+}
+
 /**
  * gs_usb_ng_share() - divide what the device can hold among the open channels
  * @dev: the adapter; its lock is held
@@ -100,11 +117,28 @@ static u32 gs_usb_ng_mode_flags(const struct gs_channel *ch)
 		if (ch->can.ctrlmode & gs_usb_ng_modes[i].ctrlmode)
 			flags |= gs_usb_ng_modes[i].feature;
 
+	/* Also when it is off: without the bit firmware compensates as it sees fit */
+	if (ch->can.ctrlmode & CAN_CTRLMODE_FD)
+		flags |= ch->feature & GS_FEATURE_TDC;
+
 	/* One setting for all channels: older candleLight keeps it device-wide */
 	if (ch->dev->hw_timestamps)
 		flags |= GS_FEATURE_HW_TIMESTAMP;
 
 	return flags;
+}
+
+static int gs_usb_ng_start_tdc(struct gs_channel *ch, unsigned long until)
+{
+	u32 mode = GS_TDC_OFF;
+
+	if (ch->can.ctrlmode & CAN_CTRLMODE_TDC_AUTO)
+		mode = GS_TDC_AUTO;
+	else if (ch->can.ctrlmode & CAN_CTRLMODE_TDC_MANUAL)
+		mode = GS_TDC_MANUAL;
+	WRITE_ONCE(ch->tdcv, -1);
+
+	return gs_usb_ng_set_tdc(ch->dev, ch->index, &gs_compat_can_fd(&ch->can)->tdc, mode, until);
 }
 
 /**
@@ -142,6 +176,13 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 		err = gs_usb_ng_data_bittiming(dev, ch->index,
 					       &gs_compat_can_fd(&ch->can)->data_bittiming,
 					       until);
+		if (err)
+			goto out_report;
+	}
+
+	if (fd && ch->feature & GS_FEATURE_TDC) {
+		what = "delay compensation";
+		err = gs_usb_ng_start_tdc(ch, until);
 		if (err)
 			goto out_report;
 	}
@@ -490,6 +531,40 @@ static int gs_usb_ng_data_limits(struct gs_channel *ch)
 	return 0;
 }
 
+static int gs_usb_ng_tdc_limits(struct gs_channel *ch)
+{
+	struct can_tdc_const *limits = &ch->tdc_const;
+	struct gs_usb_ng *dev = ch->dev;
+	struct gs_device_tdc_const tdc;
+	const char *wrong;
+	int err;
+
+	err = gs_usb_ng_tdc_const(dev, ch->index, &tdc, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	if (err)
+		return err;
+
+	wrong = gs_wire_check_tdc(&tdc);
+	if (wrong) {
+		dev_warn(&dev->intf->dev, "channel %u: delay compensation: %s\n", ch->index,
+			 wrong);
+		return -EINVAL;
+	}
+
+	limits->tdco_min = le32_to_cpu(tdc.tdco_min);
+	limits->tdco_max = le32_to_cpu(tdc.tdco_max);
+	limits->tdcf_min = le32_to_cpu(tdc.tdcf_min);
+	limits->tdcf_max = le32_to_cpu(tdc.tdcf_max);
+	if (le32_to_cpu(tdc.mode) & GS_TDC_MANUAL) {
+		limits->tdcv_min = le32_to_cpu(tdc.tdcv_min);
+		limits->tdcv_max = le32_to_cpu(tdc.tdcv_max);
+		ch->can.ctrlmode_supported |= CAN_CTRLMODE_TDC_MANUAL;
+	}
+	if (le32_to_cpu(tdc.mode) & GS_TDC_AUTO)
+		ch->can.ctrlmode_supported |= CAN_CTRLMODE_TDC_AUTO;
+
+	return 0;
+}
+
 static void gs_usb_ng_init_can(struct gs_channel *ch)
 {
 	struct can_priv *can = &ch->can;
@@ -498,13 +573,18 @@ static void gs_usb_ng_init_can(struct gs_channel *ch)
 	can->bittiming_const = &ch->bt_const;
 	can->do_set_mode = gs_usb_ng_restart;
 	can->do_get_berr_counter = gs_usb_ng_get_berr_counter;
-	can->ctrlmode_supported = CAN_CTRLMODE_CC_LEN8_DLC;
+	can->ctrlmode_supported |= CAN_CTRLMODE_CC_LEN8_DLC;
 	for (i = 0; i < ARRAY_SIZE(gs_usb_ng_modes); i++)
 		if (ch->feature & gs_usb_ng_modes[i].feature)
 			can->ctrlmode_supported |= gs_usb_ng_modes[i].ctrlmode;
 
 	if (ch->feature & GS_FEATURE_FD)
 		gs_compat_can_fd(can)->data_bittiming_const = &ch->data_bt_const;
+
+	if (ch->feature & GS_FEATURE_TDC) {
+		gs_compat_can_fd(can)->tdc_const = &ch->tdc_const;
+		gs_compat_can_fd(can)->do_get_auto_tdcv = gs_usb_ng_get_auto_tdcv;
+	}
 
 	if (ch->feature & GS_FEATURE_TERMINATION) {
 		can->termination_const = gs_usb_ng_termination;
@@ -561,6 +641,20 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 			dev_warn(&dev->intf->dev, "channel %u: CAN FD left out: %pe\n", index,
 				 ERR_PTR(err));
 			ch->feature &= ~GS_FEATURE_FD;
+		}
+	}
+
+	/* Bit 17 is FD's; a device that offers it alone has another meaning in mind */
+	if (!(ch->feature & GS_FEATURE_FD))
+		ch->feature &= ~GS_FEATURE_TDC;
+	if (ch->feature & GS_FEATURE_TDC) {
+		err = gs_usb_ng_tdc_limits(ch);
+		if (gs_usb_ng_is_dead(err))
+			goto out_free;
+		if (err) {
+			dev_warn(&dev->intf->dev, "channel %u: delay compensation left out: %pe\n",
+				 index, ERR_PTR(err));
+			ch->feature &= ~GS_FEATURE_TDC;
 		}
 	}
 

@@ -322,6 +322,66 @@ int gs_usb_ng_get_state(struct gs_usb_ng *dev, u8 channel, struct gs_device_stat
 }
 
 /**
+ * gs_usb_ng_tdc_const() - limits of a channel's transmitter delay compensation
+ * @dev: the adapter
+ * @channel: channel number; must offer TDC
+ * @tdc: result, as received
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_tdc_const(struct gs_usb_ng *dev, u8 channel, struct gs_device_tdc_const *tdc,
+			unsigned long until)
+{
+	return gs_usb_ng_recv(dev, GS_BREQ_GET_TDC_CONST, channel, 0, tdc, sizeof(*tdc), until);
+}
+
+/**
+ * gs_usb_ng_set_tdc() - set the transmitter delay compensation of a stopped channel
+ * @dev: the adapter
+ * @channel: channel number; must offer TDC
+ * @tdc: within the channel's limits; not used for GS_TDC_OFF, and its tdcv for MANUAL only
+ * @mode: one of GS_TDC_*
+ * @until: deadline, jiffies
+ *
+ * RESET forgets it.
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_set_tdc(struct gs_usb_ng *dev, u8 channel, const struct can_tdc *tdc, u32 mode,
+		      unsigned long until)
+{
+	struct gs_device_tdc set = { .mode = cpu_to_le32(mode) };
+
+	if (mode == GS_TDC_MANUAL)
+		set.tdcv = cpu_to_le32(tdc->tdcv);
+	if (mode != GS_TDC_OFF) {
+		set.tdco = cpu_to_le32(tdc->tdco);
+		set.tdcf = cpu_to_le32(tdc->tdcf);
+	}
+
+	return gs_usb_ng_send(dev, GS_BREQ_SET_TDC, channel, 0, &set, sizeof(set), until);
+}
+
+/**
+ * gs_usb_ng_get_tdc() - what the compensation of a running channel is now
+ * @dev: the adapter
+ * @channel: channel number; must offer TDC
+ * @tdc: result, as received; candleLight says GS_TDC_OFF now and then when it is not
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_get_tdc(struct gs_usb_ng *dev, u8 channel, struct gs_device_tdc *tdc,
+		      unsigned long until)
+{
+	return gs_usb_ng_recv(dev, GS_BREQ_GET_TDC, channel, 0, tdc, sizeof(*tdc), until);
+}
+
+/**
  * gs_usb_ng_clear_halt() - have a halted bulk endpoint go on
  * @dev: the adapter
  * @pipe: the endpoint's, with no transfer queued on it

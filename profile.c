@@ -63,7 +63,7 @@ static const struct gs_profile gs_profiles[] = {
 	 */
 	[GS_PROFILE_CANDLELIGHT] = {
 		.name = "candlelight",
-		.features = GS_PROFILE_COMMON | GS_FEATURE_BUS_OFF_RECOVERY,
+		.features = GS_PROFILE_COMMON | GS_FEATURE_TDC | GS_FEATURE_BUS_OFF_RECOVERY,
 		.in_flight_channel = 32,
 		.in_flight_device = 32,
 		.cap_per_channel = true,

@@ -234,6 +234,21 @@ static void gs_usb_ng_refresh_state(struct gs_channel *ch)
 	mutex_unlock(&dev->lock);
 }
 
+static void gs_usb_ng_refresh_tdcv(struct gs_channel *ch)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	struct gs_device_tdc tdc;
+
+	mutex_lock(&dev->lock);
+	WRITE_ONCE(ch->tdcv_stamp, jiffies);
+	/* candleLight may say "off" because of what an earlier request left in its buffer */
+	if (ch->running && !gs_usb_ng_get_tdc(dev, ch->index, &tdc,
+					      jiffies + GS_USB_NG_CTRL_TIMEOUT) &&
+	    le32_to_cpu(tdc.mode) == GS_TDC_AUTO)
+		WRITE_ONCE(ch->tdcv, min(le32_to_cpu(tdc.tdcv), (u32)INT_MAX));
+	mutex_unlock(&dev->lock);
+}
+
 /* Is nobody out there to acknowledge frames? Then they wait rightly, for as long as it takes. A
  * firmware that can't be asked gets the benefit of the doubt, and so do frames behind those of a
  * channel without a partner on a device where all frames go through one queue (CANnectivity).
@@ -399,6 +414,8 @@ static void gs_usb_ng_channel_work(struct work_struct *work)
 		gs_usb_ng_self_recovered(ch);
 	if (test_and_clear_bit(GS_EV_REFRESH_STATE, &ch->events))
 		gs_usb_ng_refresh_state(ch);
+	if (test_and_clear_bit(GS_EV_REFRESH_TDCV, &ch->events))
+		gs_usb_ng_refresh_tdcv(ch);
 }
 
 /**

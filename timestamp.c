@@ -18,8 +18,8 @@
 
 #include "timestamp.h"
 
-/* How much more than GS_CLOCK_SLACK_US with time: crystals are good for 100 ppm, the internal oscillators from which
- * crystal-less boards run are trimmed by USB to some 1000 ppm.
+/* How much further than GS_CLOCK_SLACK_US with time: crystals are good for 100 ppm, the internal
+ * oscillators from which crystal-less boards run are trimmed by USB to some 1000 ppm.
  */
 #define GS_CLOCK_PPM		1000
 

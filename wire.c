@@ -350,3 +350,25 @@ const char *gs_wire_check_limits(const struct gs_device_bt_limits *lim, u32 fclk
 
 	return NULL;
 }
+
+const char *gs_wire_check_tdc(const struct gs_device_tdc_const *tdc)
+{
+	u32 mode = le32_to_cpu(tdc->mode);
+
+	/* "off" has to be said: without it firmware chooses a value of its own */
+	if (!(mode & GS_TDC_OFF))
+		return "can't be switched off";
+	if (!(mode & (GS_TDC_AUTO | GS_TDC_MANUAL)))
+		return "no mode but off";
+	if (!le32_to_cpu(tdc->tdco_max) ||
+	    le32_to_cpu(tdc->tdco_min) > le32_to_cpu(tdc->tdco_max))
+		return "tdco range is empty";
+	if (le32_to_cpu(tdc->tdcf_min) > le32_to_cpu(tdc->tdcf_max))
+		return "tdcf range is empty";
+	if ((mode & GS_TDC_MANUAL) &&
+	    (!le32_to_cpu(tdc->tdcv_max) ||
+	     le32_to_cpu(tdc->tdcv_min) > le32_to_cpu(tdc->tdcv_max)))
+		return "tdcv range is empty";
+
+	return NULL;
+}

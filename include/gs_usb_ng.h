@@ -137,6 +137,7 @@ enum gs_tx_age {
 #define GS_EV_HOLD_BUS_OFF	0	/* keep a self-recovering firmware off the bus */
 #define GS_EV_SELF_RECOVERED	1	/* the firmware left bus-off by itself */
 #define GS_EV_REFRESH_STATE	2	/* somebody read the error counters: fetch new ones */
+#define GS_EV_REFRESH_TDCV	3	/* somebody read the measured delay: fetch a new one */
 
 /**
  * struct gs_channel - one CAN channel, the private part of its net device
@@ -147,6 +148,7 @@ enum gs_tx_age {
  * @feature: I: GS_FEATURE_* bits that may be used
  * @bt_const: I: nominal limits
  * @data_bt_const: I: data phase limits
+ * @tdc_const: I: limits of the transmitter delay compensation
  * @tx_pool: I: slots for frames to send; memory while the channel is open
  * @open: M: between a successful ndo_open and ndo_stop
  * @running: m: the device was told to start; the poll delivers and completes only then
@@ -157,6 +159,8 @@ enum gs_tx_age {
  * @bql_bytes: P: same
  * @bec: error counters as last heard, rx in the high half. X
  * @bec_stamp: X: jiffies when @bec was heard
+ * @tdcv: delay measured by the device as last heard, clock periods; negative: unknown. X
+ * @tdcv_stamp: X: jiffies when it was asked for
  * @echo_seq: P: gs_dma_slot.seq of the newest frame that was echoed; read anywhere
  * @echo_stamp: P: jiffies of the last echo; read anywhere
  * @events: X: GS_EV_* bits for @work
@@ -172,6 +176,7 @@ struct gs_channel {
 	u32 feature;
 	struct can_bittiming_const bt_const;
 	struct can_bittiming_const data_bt_const;
+	struct can_tdc_const tdc_const;
 
 	struct gs_dma_pool *tx_pool;
 	bool open;
@@ -184,6 +189,8 @@ struct gs_channel {
 
 	atomic_t bec;
 	unsigned long bec_stamp;
+	int tdcv;
+	unsigned long tdcv_stamp;
 	unsigned long echo_seq;
 	unsigned long echo_stamp;
 	unsigned long events;
@@ -328,6 +335,12 @@ int gs_usb_ng_get_termination(struct gs_usb_ng *dev, u8 channel, bool *on, unsig
 int gs_usb_ng_set_termination(struct gs_usb_ng *dev, u8 channel, bool on, unsigned long until);
 int gs_usb_ng_get_state(struct gs_usb_ng *dev, u8 channel, struct gs_device_state *state,
 			unsigned long until);
+int gs_usb_ng_tdc_const(struct gs_usb_ng *dev, u8 channel, struct gs_device_tdc_const *tdc,
+			unsigned long until);
+int gs_usb_ng_set_tdc(struct gs_usb_ng *dev, u8 channel, const struct can_tdc *tdc, u32 mode,
+		      unsigned long until);
+int gs_usb_ng_get_tdc(struct gs_usb_ng *dev, u8 channel, struct gs_device_tdc *tdc,
+		      unsigned long until);
 int gs_usb_ng_clear_halt(struct gs_usb_ng *dev, unsigned int pipe, unsigned long until);
 
 /* channel.c */

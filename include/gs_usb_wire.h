@@ -32,6 +32,9 @@ enum gs_breq {
 	GS_BREQ_SET_TERMINATION = 12,
 	GS_BREQ_GET_TERMINATION = 13,
 	GS_BREQ_GET_STATE = 14,
+	GS_BREQ_GET_TDC_CONST = 17,
+	GS_BREQ_SET_TDC = 18,
+	GS_BREQ_GET_TDC = 19,
 };
 
 /* bt_const.feature says what a channel offers, mode.flags selects from it */
@@ -48,6 +51,7 @@ enum gs_breq {
 #define GS_FEATURE_BERR_REPORTING	BIT(12)
 #define GS_FEATURE_GET_STATE		BIT(13)
 #define GS_FEATURE_ELM			BIT(14)
+#define GS_FEATURE_TDC			BIT(17)
 #define GS_FEATURE_BUS_OFF_RECOVERY	BIT(18)
 
 /* Bits 0..13 mean the same on every firmware; from 14 on the firmware families
@@ -132,6 +136,31 @@ struct gs_device_state {
 	__le32 txerr;
 } __packed;
 static_assert(sizeof(struct gs_device_state) == 12);
+
+/* Transmitter delay compensation: one of these in tdc.mode, a mask of them in tdc_const.mode */
+#define GS_TDC_OFF			BIT(0)
+#define GS_TDC_AUTO			BIT(1)
+#define GS_TDC_MANUAL			BIT(2)
+
+/* Periods of the CAN clock, as struct can_tdc has them */
+struct gs_device_tdc_const {
+	__le32 tdcv_min;
+	__le32 tdcv_max;
+	__le32 tdco_min;
+	__le32 tdco_max;
+	__le32 tdcf_min;
+	__le32 tdcf_max;
+	__le32 mode;
+} __packed;
+static_assert(sizeof(struct gs_device_tdc_const) == 28);
+
+struct gs_device_tdc {
+	__le32 tdcv;
+	__le32 tdco;
+	__le32 tdcf;
+	__le32 mode;
+} __packed;
+static_assert(sizeof(struct gs_device_tdc) == 16);
 
 /* host_frame.echo_id of a frame that did not come from this host */
 #define GS_ECHO_ID_RX			0xffffffff
@@ -320,5 +349,13 @@ void gs_wire_parse_error(struct gs_wire_error *err, const struct gs_wire_rx *rx,
  * for one, makes the CAN core divide by zero.
  */
 const char *gs_wire_check_limits(const struct gs_device_bt_limits *lim, u32 fclk);
+
+/**
+ * gs_wire_check_tdc() - are limits of the delay compensation usable by the CAN core?
+ * @tdc: as the device sent them
+ *
+ * Return: NULL if they are, else what is wrong with them, for a message.
+ */
+const char *gs_wire_check_tdc(const struct gs_device_tdc_const *tdc);
 
 #endif /* GS_USB_WIRE_H */

@@ -179,8 +179,8 @@ struct features_case {
 /* Bits 6 and 7 never pass; 15 up are candleLight's, or ELM's, or nobody's */
 static const struct features_case features_cases[] = {
 	{ "candleLight bxCAN", &one_cl, F_CL_BX, 0x4303b },
-	{ "candleLight FDCAN", &one_cl, F_CL_FD, 0x43533 },
-	{ "candleLight, all", &one_cl, 0xffffbfff, 0x43f3f },
+	{ "candleLight FDCAN", &one_cl, F_CL_FD, 0x63533 },
+	{ "candleLight, all", &one_cl, 0xffffbfff, 0x63f3f },
 	{ "candleLight, all and bit 14", &one_cl, 0xffffffff, 0x03f3f },
 	{ "candleLight old, all", &one_old, 0xffffbfff, 0x43f3f },
 	{ "clone, all", &one_clone, 0xffffbfff, 0x43f3f },

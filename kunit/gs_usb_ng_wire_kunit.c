@@ -718,6 +718,45 @@ static void wire_limits(struct kunit *test)
 			c->good);
 }
 
+/* tdcv_min, tdcv_max, tdco_min, tdco_max, tdcf_min, tdcf_max, mode */
+struct tdc_case {
+	const char *name;
+	u32 raw[7];
+	bool good;
+};
+
+static const struct tdc_case tdc_cases[] = {
+	{ "candleLight", { 0, 0, 0, 127, 0, 127, 3 }, true },
+	{ "all modes", { 0, 127, 1, 127, 0, 0, 7 }, true },
+	{ "manual only", { 1, 1, 1, 1, 0, 0, 5 }, true },
+	{ "nothing", { 0, 0, 0, 0, 0, 0, 0 }, false },
+	{ "off only", { 0, 0, 0, 127, 0, 127, 1 }, false },
+	{ "no off", { 0, 0, 0, 127, 0, 127, 2 }, false },
+	{ "no tdco", { 0, 0, 0, 0, 0, 127, 3 }, false },
+	{ "tdco reversed", { 0, 0, 8, 7, 0, 127, 3 }, false },
+	{ "tdcf reversed", { 0, 0, 0, 127, 8, 7, 3 }, false },
+	{ "manual without tdcv", { 0, 0, 0, 127, 0, 127, 7 }, false },
+	{ "tdcv reversed", { 8, 7, 0, 127, 0, 127, 7 }, false },
+};
+
+static void tdc_name(const struct tdc_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(tdc, tdc_cases, tdc_name);
+
+static void wire_tdc(struct kunit *test)
+{
+	const struct tdc_case *c = test->param_value;
+	__le32 raw[7];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(raw); i++)
+		raw[i] = cpu_to_le32(c->raw[i]);
+	KUNIT_EXPECT_EQ(test, !gs_wire_check_tdc((struct gs_device_tdc_const *)raw), c->good);
+}
+
 static struct kunit_case wire_cases[] = {
 	KUNIT_CASE(wire_numbers),
 	KUNIT_CASE_PARAM(wire_encode, encode_gen_params),
@@ -729,6 +768,7 @@ static struct kunit_case wire_cases[] = {
 	KUNIT_CASE(wire_noise),
 	KUNIT_CASE_PARAM(wire_error, error_gen_params),
 	KUNIT_CASE_PARAM(wire_limits, limits_gen_params),
+	KUNIT_CASE_PARAM(wire_tdc, tdc_gen_params),
 	{}
 };
 

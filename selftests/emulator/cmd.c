@@ -369,9 +369,10 @@ static void print_device(const struct device *dev, struct buf *out)
 	buf_printf(out, " in_pending=%u out_pending=%u in_queue=%u tx_fifo=%u pool=%u/%u",
 		   dev->in_pending, dev->out_pending, dev->in_len, dev->tx_len, dev->pool_used,
 		   dev->pool_total);
-	buf_printf(out, " in=%llu out=%llu inflight=%u inflight_max=%u ts=%u\n", dev->in_done,
+	buf_printf(out, " in=%llu out=%llu inflight=%u inflight_max=%u ts=%u", dev->in_done,
 		   dev->out_done, dev->inflight, dev->inflight_max,
 		   device_ts((struct device *)dev, now_ns()));
+	buf_printf(out, " requests=%u\n", dev->requests);
 	for (i = 0; i < dev->nchannels; i++)
 		print_channel(&dev->channels[i], out);
 }

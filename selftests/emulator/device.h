@@ -153,6 +153,8 @@ struct device {
 	unsigned int pool_total, pool_used;
 	bool identify;
 	__u32 last_error;
+	__u32 leftover;		/* at offset 12 of the last request that was so long */
+	__u32 requests;		/* vendor requests seen */
 	struct timer late_timer;
 	struct frame *swap;	/* an echo held back */
 

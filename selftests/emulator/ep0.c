@@ -257,10 +257,11 @@ static int do_set_tdc(struct device *dev, struct channel *ch, const __u8 *data, 
 
 static int do_get_tdc(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	unused(dev, data);
+	unused(data);
 	memset(reply, 0, 16);
 	put_le32(reply + 12, TDC_OFF);
-	if (ch->has_tdc && ch->tdc.mode == TDC_AUTO) {
+	/* the firmware looks at what the last request left in its buffer */
+	if (ch->has_tdc && ch->tdc.mode == TDC_AUTO && dev->leftover != TDC_OFF) {
 		put_le32(reply, 5);	/* the measured delay */
 		put_le32(reply + 4, ch->tdc.tdco);
 		put_le32(reply + 8, ch->tdc.tdcf);
@@ -385,6 +386,7 @@ int ep0_vendor(struct device *dev, const __u8 *setup, const __u8 *data, __u8 *re
 
 	fault = fault_strike(dev, AT_CTRL, setup[1], r && !r->per_channel ? -1 : channel,
 			     life_of(dev, setup, data, r));
+	dev->requests++;
 	referee_request(dev, setup, r);
 	ret = fault_refuses(dev, fault);
 	if (ret)
@@ -400,6 +402,8 @@ int ep0_vendor(struct device *dev, const __u8 *setup, const __u8 *data, __u8 *re
 	ch = &dev->channels[r->per_channel ? channel : 0];
 	if (!r->in)
 		memcpy(payload, data, wlength < CTRL_MAX ? wlength : CTRL_MAX);
+	if (!r->in && wlength >= 16)
+		dev->leftover = get_le32(payload + 12);
 	ret = r->fn(dev, ch, payload, reply);
 	dev->last_error = ret ? '1' : 2;
 	if (ret && dev->p->stall_bad_content)

@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Transmitter delay compensation: what "ip link" asks for is what the device is told.
+#
+# timeout: 120
+# guests: uml* qemu61 qemu612
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+# one PERSONALITY [WORD...]: adapter a, interface in A, channel 1's (if any) in B
+one() {
+	emu_ok bus name=t ack=on
+	adapter a "$1" bus=t "${@:2}"
+	A=$(netdev a) || fail "no interface"
+	B=$(netdev a 1)
+}
+
+# fd_up INTERFACE WORD...: data phase at 4 Mbit/s and 80 %; on all of the devices here that
+# is a prescaler of 1 or 2, where the CAN core compensates by default
+fd_up() {
+	up "$1" bitrate 500000 dbitrate 4000000 dsample-point 0.8 fd on "${@:2}"
+}
+
+tdc_of() {
+	link_json "$1" ".linkinfo.info_data.data_bittiming.tdc.$2"
+}
+
+# The core's choice: the offset is the data sample point, in clock periods
+test_default() {
+	one candlelight-fd
+	fd_up "$A"
+	eq "modes" "$(ctrlmodes "$A")" "FD TDC-AUTO"
+	# 40 MHz / 4 MHz * 0.8
+	eq "tdco" "$(tdc_of "$A" tdco)" 8
+	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" "2/8/0"
+	capture "$GS_TMP/log" "$A"
+	ok "cansend" cansend "$A" 123##1.11223344
+	got "$GS_TMP/log" 1
+}
+
+# Values of a person, and the window
+test_given() {
+	one candlelight-fd
+	fd_up "$A" tdc-mode auto tdco 20 tdcf 30
+	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" "2/20/30"
+	eq "tdcf" "$(tdc_of "$A" tdcf)" 30
+	down "$A"
+	# and they are sent again at each start, since RESET forgets them
+	ok "up again" ip link set "$A" up
+	eq "after another start" "$(emu_status a:0 tdc)" "2/20/30"
+}
+
+# "off" is a value: without it the firmware would compensate as it sees fit
+test_off() {
+	one candlelight-fd
+	fd_up "$A" tdc-mode off
+	eq "modes" "$(ctrlmodes "$A")" "FD"
+	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" "1/0/0"
+	eq "bit 17 of the start" $(($(emu_status a:0 mode) >> 17 & 1)) 1
+}
+
+# A classic channel has none, and the device isn't told
+test_classic() {
+	one candlelight-fd
+	up "$A"
+	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" ""
+	eq "bit 17 of the start" $(($(emu_status a:0 mode) >> 17 & 1)) 0
+}
+
+test_refused() {
+	one candlelight-fd
+	refused "manual" 'supported|invalid' ip link set "$A" type can bitrate 500000 \
+		dbitrate 4000000 fd on tdc-mode manual tdcv 5 tdco 8
+	refused "tdco" 'invalid|range' ip link set "$A" type can bitrate 500000 \
+		dbitrate 4000000 fd on tdc-mode auto tdco 128
+	fd_up "$A"
+}
+
+measured() {
+	[ "$(tdc_of "$A" tdcv)" = 5 ]
+}
+
+# The measured delay: a dump answers from memory, and one after it has what the device said.
+# candleLight says "off" after some other request had a 1 in the wrong place: not believed.
+test_measured() {
+	local asked
+
+	one candlelight-fd channels=2
+	fd_up "$A"
+	wait_for 10 "measured delay" measured
+	up "$B" bitrate 500000 sjw 1
+	asked=$(emu_status a requests)
+	asked_again() {
+		measured || fail "a false 'off' was believed"
+		[ "$(emu_status a requests)" -ge $((asked + 2)) ]
+	}
+	wait_for 10 "requests for the delay" asked_again
+}
+
+# Bit 17 of others is not this; and nonsense is not used
+test_not_offered() {
+	local p
+
+	for p in cannectivity candlelight-old canable25; do
+		one "$p"
+		refused "$p" 'supported|invalid' ip link set "$A" type can bitrate 500000 \
+			dbitrate 4000000 fd on tdc-mode auto tdco 8
+		emu_ok del id=a
+		wait_for 10 "end of $A" not ip link show "$A"
+	done
+}
+
+ktap_run test_default test_given test_off test_classic test_refused test_measured \
+	test_not_offered
