@@ -103,7 +103,7 @@ void gs_usb_ng_share(struct gs_usb_ng *dev)
 
 	limit = gs_profile_in_flight(dev->profile, dev->n_channels, max(dev->n_open, 1U));
 	for (i = 0; i < dev->n_channels; i++) {
-		WRITE_ONCE(dev->ch[i]->tx_limit, limit);
+		WRITE_ONCE(dev->ch[i]->tx_limit, min(limit, dev->ch[i]->tx_ring));
 		gs_usb_ng_tx_wake(dev->ch[i]);
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What ethtool shows and does: the driver's counters (-S), timestamping abilities (-T),
- * and blinking (-p).
+ * What ethtool shows and does: the driver's counters (-S), ring sizes (-g, -G), timestamping
+ * abilities (-T), and blinking (-p).
  */
 
 #include <linux/can/dev.h>
@@ -34,6 +34,66 @@ static void gs_usb_ng_get_ethtool_stats(struct net_device *netdev, struct ethtoo
 
 	for (i = 0; i < GS_CH_NUM; i++)
 		data[i] = atomic64_read(&ch->stat[i]);
+}
+
+static void gs_usb_ng_get_ringparam(struct net_device *netdev, struct ethtool_ringparam *ring,
+				    struct kernel_ethtool_ringparam *kernel_ring,
+				    struct netlink_ext_ack *extack)
+{
+	struct gs_channel *ch = netdev_priv(netdev);
+
+	ring->rx_max_pending = GS_USB_NG_RX_RING_MAX;
+	ring->rx_pending = READ_ONCE(ch->dev->rx_ring);
+	ring->tx_max_pending = ch->dev->profile->in_flight_channel;
+	ring->tx_pending = READ_ONCE(ch->tx_ring);
+}
+
+/**
+ * gs_usb_ng_set_ringparam() - ethtool -G: how many slots there will be after the next open
+ * @netdev: the channel
+ * @ring: the sizes wanted, not above the limits that gs_usb_ng_get_ringparam() gave
+ * @kernel_ring: unused, the core refuses what it knows of
+ * @extack: the reason of a refusal
+ *
+ * The TX ring is the channel's own, the RX ring serves all channels of the device. A pool has no
+ * memory while it isn't used, so nothing is allocated here and nothing can fail half way.
+ *
+ * Context: Process, RTNL.
+ * Return: 0, -EINVAL for a ring that is too small, or -EBUSY for one that is in use, with nothing
+ * changed.
+ */
+static int gs_usb_ng_set_ringparam(struct net_device *netdev, struct ethtool_ringparam *ring,
+				   struct kernel_ethtool_ringparam *kernel_ring,
+				   struct netlink_ext_ack *extack)
+{
+	struct gs_channel *ch = netdev_priv(netdev);
+	struct gs_usb_ng *dev = ch->dev;
+	int err = 0;
+
+	if (ring->rx_pending < GS_USB_NG_RX_RING_MIN) {
+		NL_SET_ERR_MSG_MOD(extack, "the RX ring has at least 2 entries");
+		return -EINVAL;
+	}
+	if (!ring->tx_pending) {
+		NL_SET_ERR_MSG_MOD(extack, "the TX ring has at least 1 entry");
+		return -EINVAL;
+	}
+
+	mutex_lock(&dev->lock);
+	if (ring->rx_pending != dev->rx_ring && dev->n_open) {
+		NL_SET_ERR_MSG_MOD(extack, "the RX ring serves all channels, take them down first");
+		err = -EBUSY;
+	} else if (ring->tx_pending != ch->tx_ring && ch->open) {
+		NL_SET_ERR_MSG_MOD(extack, "the TX ring is in use, take the interface down first");
+		err = -EBUSY;
+	} else {
+		WRITE_ONCE(dev->rx_ring, ring->rx_pending);
+		WRITE_ONCE(ch->tx_ring, ring->tx_pending);
+		gs_usb_ng_share(dev);
+	}
+	mutex_unlock(&dev->lock);
+
+	return err;
 }
 
 static int gs_usb_ng_get_ts_info(struct net_device *netdev, struct kernel_ethtool_ts_info *info)
@@ -80,6 +140,8 @@ const struct ethtool_ops gs_usb_ng_ethtool_ops = {
 	.get_sset_count = gs_usb_ng_get_sset_count,
 	.get_strings = gs_usb_ng_get_strings,
 	.get_ethtool_stats = gs_usb_ng_get_ethtool_stats,
+	.get_ringparam = gs_usb_ng_get_ringparam,
+	.set_ringparam = gs_usb_ng_set_ringparam,
 	.get_ts_info = gs_usb_ng_get_ts_info,
 	.set_phys_id = gs_usb_ng_set_phys_id,
 };

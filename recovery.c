@@ -63,7 +63,7 @@ static void gs_usb_ng_rx_retry(struct work_struct *work)
 		 * data toggle is reset under it
 		 */
 		synchronize_net();
-		for (i = 0; i < GS_USB_NG_RX_SLOTS; i++)
+		for (i = 0; i < dev->rx_ring; i++)
 			usb_kill_urb(gs_dma_pool_slot(dev->rx_pool, i)->urb);
 		gs_usb_ng_clear_halt(dev, dev->pipe_in, jiffies + GS_RX_UNHALT_TIMEOUT);
 		WRITE_ONCE(dev->rx_halted, false);

@@ -319,11 +319,11 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 	if (dev->rx_up)
 		return 0;
 
-	err = gs_dma_pool_warm_up(dev->rx_pool, GS_USB_NG_RX_SLOTS);
+	err = gs_dma_pool_warm_up(dev->rx_pool, dev->rx_ring);
 	if (err)
 		return err;
 
-	for (i = 0; i < GS_USB_NG_RX_SLOTS; i++) {
+	for (i = 0; i < dev->rx_ring; i++) {
 		slot = gs_dma_pool_get_or_acquire(dev->rx_pool, i, "rx");
 		if (!slot) {
 			err = -EBUSY;
@@ -349,7 +349,7 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 		gs_usb_ng_rx_close(dev);
 		return err;
 	}
-	for (i = 1; i < GS_USB_NG_RX_SLOTS; i++)
+	for (i = 1; i < dev->rx_ring; i++)
 		gs_usb_ng_rx_submit(dev, gs_dma_pool_slot(dev->rx_pool, i), GFP_KERNEL);
 
 	return 0;
@@ -386,7 +386,7 @@ void gs_usb_ng_rx_close(struct gs_usb_ng *dev)
 	llist_del_all(&dev->rx_failed);
 	dev->rx_backlog = NULL;
 
-	for (i = 0; i < GS_USB_NG_RX_SLOTS; i++)
+	for (i = 0; i < dev->rx_ring; i++)
 		gs_dma_slot_put(gs_dma_pool_slot(dev->rx_pool, i));
 	gs_dma_pool_cool_down(dev->rx_pool);
 }
@@ -405,11 +405,12 @@ int gs_usb_ng_rx_init(struct gs_usb_ng *dev)
 		.size = dev->rx_size,
 		.align = GS_RX_ALIGN,
 		.offset = GS_RX_OFFSET,
-		.max = GS_USB_NG_RX_SLOTS,
+		.max = GS_USB_NG_RX_RING_MAX,
 		.dir = DMA_FROM_DEVICE,
 		.priv = dev,
 	};
 
+	dev->rx_ring = GS_USB_NG_RX_RING;
 	init_llist_head(&dev->rx_done);
 	init_llist_head(&dev->rx_failed);
 

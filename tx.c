@@ -576,16 +576,15 @@ void gs_usb_ng_tx_drop_owed(struct gs_channel *ch)
 int gs_usb_ng_tx_open(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
-	unsigned int n = dev->profile->in_flight_channel;
 	struct gs_dma_slot *slot;
 	unsigned int s;
 	int err;
 
-	err = gs_dma_pool_warm_up(ch->tx_pool, n);
+	err = gs_dma_pool_warm_up(ch->tx_pool, ch->tx_ring);
 	if (err)
 		return err;
 
-	for (s = 0; s < n; s++) {
+	for (s = 0; s < ch->tx_ring; s++) {
 		slot = gs_dma_pool_slot(ch->tx_pool, s);
 		usb_fill_bulk_urb(slot->urb, dev->udev, dev->pipe_out, slot->buf, 0,
 				  gs_usb_ng_tx_complete, slot);
@@ -627,6 +626,7 @@ int gs_usb_ng_tx_init(struct gs_channel *ch)
 	};
 	unsigned int s;
 
+	ch->tx_ring = params.max;
 	snprintf(name, sizeof(name), "%s tx %u", dev_name(&dev->intf->dev), ch->index);
 	for (s = 0; s < dev->profile->in_flight_channel; s++) {
 		INIT_LIST_HEAD(&ch->frame[s].waiting);

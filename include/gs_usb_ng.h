@@ -33,10 +33,17 @@
 /* DEVICE_CONFIG counts channels in a u8 from 0; 256 of them would not be addressable by one */
 #define GS_USB_NG_CHANNELS_MAX	255
 
-/* IN transfers always queued. Mainline has run 30 for ten years; at the 19 packets that a
- * full-speed bus carries in a millisecond this rides out a poll that is 1.5 ms late.
+/* IN transfers always queued, unless ethtool -G says otherwise. Mainline has run 30 for ten years;
+ * at the 19 packets that a full-speed bus carries in a millisecond this rides out a poll that is
+ * 1.5 ms late.
  */
-#define GS_USB_NG_RX_SLOTS	32
+#define GS_USB_NG_RX_RING	32
+
+/* With one, nothing could come in while the poll looks at it. With many, an xHCI driver has to grow
+ * the endpoint's ring while it runs: see GS_PROFILE_DEVICE_MAX.
+ */
+#define GS_USB_NG_RX_RING_MIN	2
+#define GS_USB_NG_RX_RING_MAX	128
 
 /* IN buffers hold any single frame and any packet; a multiple of wMaxPacketSize is never babble */
 #define GS_USB_NG_RX_SIZE	512
@@ -152,7 +159,8 @@ enum gs_tx_age {
  * @tx_pool: I: slots for frames to send; memory while the channel is open
  * @open: M: between a successful ndo_open and ndo_stop
  * @running: m: the device was told to start; the poll delivers and completes only then
- * @tx_limit: m: frames that may be in flight
+ * @tx_ring: m: slots that @tx_pool gets when the channel is opened
+ * @tx_limit: m: frames that may be in flight: @tx_ring or the channel's share of the device
  * @wire: M: how frames are encoded, while not running
  * @tx_failed: X: 1 if some frame has GS_TX_FAILED
  * @bql_pkts: P: completed and not yet told to BQL
@@ -181,6 +189,7 @@ struct gs_channel {
 	struct gs_dma_pool *tx_pool;
 	bool open;
 	bool running;
+	unsigned int tx_ring;
 	unsigned int tx_limit;
 	struct gs_wire_tx wire;
 	atomic_t tx_failed;
@@ -224,6 +233,7 @@ enum gs_generation {
  * @gone: m: disconnect has begun: requests are not worth a message
  * @hung: M: a request timed out since then: no further one is sent
  * @rx_up: M: the IN pipe is open: memory, transfers and the poll
+ * @rx_ring: m: slots that @rx_pool gets when the first channel is opened
  * @rx_pool: I: IN slots; memory while @rx_up
  * @napi_dev: I: carries @napi, so that channels may come and go
  * @napi: the one poll of the device
@@ -268,6 +278,7 @@ struct gs_usb_ng {
 	bool hung;
 
 	bool rx_up;
+	unsigned int rx_ring;
 	struct gs_dma_pool *rx_pool;
 	struct net_device *napi_dev;
 	struct napi_struct napi;

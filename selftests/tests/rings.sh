@@ -1,0 +1,245 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Ring sizes by ethtool: the RX ring is the device's, the TX ring each channel's. What is refused
+# has a reason and changes nothing.
+#
+# timeout: 180
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+RX_DEFAULT=32 RX_MIN=2 RX_MAX=128
+
+# one PERSONALITY [WORD...]: adapter a; interfaces of its first two channels in A and B
+one() {
+	emu_ok bus name=t ack=on
+	adapter a "$1" bus=t "${@:2}"
+	A=$(netdev a 0) || fail "no interface"
+	B=$(netdev a 1)
+}
+
+# rings IFACE: what there is, and what there may be: "RX/MAX TX/MAX"
+rings() {
+	ethtool -g "$1" | awk '
+		/^Pre-set/ { what = "max" }
+		/^Current/ { what = "now" }
+		$1 == "RX:" || $1 == "TX:" { n[$1 what] = $2 }
+		END { printf "%s/%s %s/%s\n", n["RX:now"], n["RX:max"], n["TX:now"], n["TX:max"] }'
+}
+
+# Frames in both directions
+frames_go() {
+	local n=${1:-20}
+
+	capture "$GS_TMP/frames" "$A"
+	emu_ok send bus=t frame=123#1122 count="$n" gap=1000
+	ok "cangen" cangen -g 0 -p 1000 -n "$n" -I 321 -L i -D i "$A"
+	got "$GS_TMP/frames" $((2 * n))
+	stop_capture
+}
+
+limits() {
+	one "$1"
+	eq "rings of $1" "$(rings "$A")" "$RX_DEFAULT/$RX_MAX $2/$2"
+	eq "limit" "$(stat_of "$A" tx_limit)" "$2"
+	eq "slots while down" "$(stat_of "$A" tx_pool_capacity)" 0
+}
+
+# TX: what the firmware can take
+test_limits_candlelight() { limits candlelight-fd 32; }
+test_limits_cannectivity() { limits cannectivity 8; }
+test_limits_gs() { limits gs 10; }
+
+# That many slots, transfers and frames in flight, and no more
+sized() {
+	local rx=$1 tx=$2 n
+
+	ok "rings" ethtool -G "$A" rx "$rx" tx "$tx"
+	eq "rings" "$(rings "$A")" "$rx/$RX_MAX $tx/32"
+	eq "limit" "$(stat_of "$A" tx_limit)" "$tx"
+	up "$A"
+	eq "RX slots" "$(intf_stat a pool_rx/capacity)" "$rx"
+	eq "RX slots in use" "$(intf_stat a pool_rx/in_use)" "$rx"
+	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" "$tx"
+	[ "$GS_GUEST" = qemu ] || eq "IN transfers" "$(emu_status a in_pending)" "$rx"
+	unlimited "$A" t
+	emu_ok bus name=t ack=off
+	n=$(link_stat "$A" tx_packets)
+	cangen -g 0 -p 60000 -n 40 -I i -L i -D i "$A" &
+	wait_for 20 "$tx frames in flight" is "$tx" emu_status a:0 inflight
+	eq "TX slots in use" "$(stat_of "$A" tx_pool_in_use)" "$tx"
+	emu_ok bus name=t ack=on
+	wait_for 20 "40 frames" is $((n + 40)) link_stat "$A" tx_packets
+	bus_idle t
+	frames_go
+	down "$A"
+	pools_empty a
+}
+
+test_sizes() {
+	local size
+
+	one candlelight-fd
+	for size in "2 1" "3 2" "64 7" "$RX_MAX 32" "$RX_DEFAULT 16" "$RX_MIN 1"; do
+		# shellcheck disable=SC2086	# two numbers
+		sized $size
+	done
+	eq "most TX slots in use" "$(stat_of "$A" tx_pool_high_water)" 32
+	eq "most RX slots in use" "$(intf_stat a pool_rx/high_water)" "$RX_MAX"
+}
+
+# One slot each way is enough for a burst
+test_smallest_burst() {
+	one candlelight-fd
+	emu_ok bus name=t fast=1
+	ok "rings" ethtool -G "$A" rx "$RX_MIN" tx 1
+	up "$A"
+	frames_go 300
+	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" 0
+	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 0
+	eq "tx_errors" "$(link_stat "$A" tx_errors)" 0
+}
+
+test_out_of_range() {
+	local word before
+
+	one candlelight-fd channels=2
+	ok "rings" ethtool -G "$A" rx 40 tx 20
+	before=$(rings "$A")
+	for word in "rx $((RX_MAX + 1))" "tx 33" "rx 4294967295" "tx 4294967295"; do
+		# shellcheck disable=SC2086	# two words
+		refused "$word" 'exceeds maximum' ethtool -G "$A" $word
+	done
+	refused "rx 1" 'at least 2.*Invalid argument|Invalid argument.*at least 2' \
+		gs_said ethtool -G "$A" rx 1
+	refused "rx 0" 'at least 2' ethtool -G "$A" rx 0
+	refused "tx 0" 'at least 1' ethtool -G "$A" tx 0
+	# of two, neither
+	refused "tx 0 with a good rx" 'at least 1' ethtool -G "$A" rx 50 tx 0
+	refused "rx 1 with a good tx" 'at least 2' ethtool -G "$A" rx 1 tx 10
+	refused "jumbo" 'exceeds maximum|not supported' ethtool -G "$A" rx-jumbo 1
+	eq "rings" "$(rings "$A")" "$before"
+	eq "rings of the other channel" "$(rings "$B")" "40/$RX_MAX 32/32"
+	# what is set already may be set again
+	up "$A"
+	ok "the same" ethtool -G "$A" rx 40 tx 20
+	eq "RX slots" "$(intf_stat a pool_rx/capacity)" 40
+	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 20
+}
+
+# What a command said, in one line
+gs_said() {
+	local rc out
+
+	out=$("$@" 2>&1)
+	rc=$?
+	echo "$out" | tr '\n' ' '
+	return "$rc"
+}
+
+# Up: the RX ring is busy for all channels, the TX ring for its own
+test_busy() {
+	one candlelight-fd channels=2
+	up "$A"
+	refused "rx of the one that is up" 'all channels.*resource busy|resource busy.*all channels' \
+		gs_said ethtool -G "$A" rx 64
+	refused "rx of the one that is down" 'all channels' ethtool -G "$B" rx 64
+	refused "tx of the one that is up" 'interface down.*resource busy|resource busy.*interface down' \
+		gs_said ethtool -G "$A" tx 8
+	# of two, neither
+	refused "both" 'all channels' ethtool -G "$B" rx 64 tx 8
+	eq "rings of $A" "$(rings "$A")" "$RX_DEFAULT/$RX_MAX 32/32"
+	eq "rings of $B" "$(rings "$B")" "$RX_DEFAULT/$RX_MAX 32/32"
+	eq "RX slots" "$(intf_stat a pool_rx/capacity)" "$RX_DEFAULT"
+	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 32
+	ok "tx of the one that is down" ethtool -G "$B" tx 8
+	frames_go
+	up "$B"
+	eq "TX slots of $B" "$(stat_of "$B" tx_pool_capacity)" 8
+	eq "limit of $B" "$(stat_of "$B" tx_limit)" 8
+	eq "limit of $A" "$(stat_of "$A" tx_limit)" 32
+	down "$A"
+	refused "rx while $B is up" 'all channels' ethtool -G "$A" rx 64
+	ok "tx of $A" ethtool -G "$A" tx 5
+	down "$B"
+	ok "rx" ethtool -G "$A" rx 64
+	eq "rings of $B" "$(rings "$B")" "64/$RX_MAX 8/32"
+	eq "rings of $A" "$(rings "$A")" "64/$RX_MAX 5/32"
+}
+
+# The smaller of its ring and its share of the device is a channel's limit
+test_ring_and_share() {
+	one cannectivity channels=2
+	ok "tx" ethtool -G "$A" tx 6
+	up "$A"
+	eq "limit, one open" "$(stat_of "$A" tx_limit)" 6
+	up "$B"
+	eq "limit, two open" "$(stat_of "$A" tx_limit)" 5
+	eq "limit of the other" "$(stat_of "$B" tx_limit)" 5
+	down "$B"
+	ok "tx of the other" ethtool -G "$B" tx 3
+	eq "limit, one open" "$(stat_of "$A" tx_limit)" 6
+	up "$B"
+	eq "limit of the other" "$(stat_of "$B" tx_limit)" 3
+}
+
+usb_node() {
+	local dev
+
+	dev=$(usb_path "$(usb_dev "$1")")
+	printf '/dev/bus/usb/%03d/%03d\n' "$(<"$dev/busnum")" "$(<"$dev/devnum")"
+}
+
+# Sizes stay while interfaces go down and up and the device is reset
+test_kept() {
+	local round
+
+	one candlelight-fd
+	ok "rings" ethtool -G "$A" rx 9 tx 5
+	for round in 1 2 3; do
+		up "$A"
+		eq "rings, round $round" "$(rings "$A")" "9/$RX_MAX 5/32"
+		frames_go
+		emu_ok usbreset id=a
+		ok "reset" usb-reset "$(usb_node a)"
+		wait_for 20 "start after reset" is 1 emu_status a:0 started
+		eq "rings after reset" "$(rings "$A")" "9/$RX_MAX 5/32"
+		eq "RX slots" "$(intf_stat a pool_rx/capacity)" 9
+		eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 5
+		frames_go
+		down "$A"
+	done
+	emu_ok usbreset id=a
+	ok "reset while down" usb-reset "$(usb_node a)"
+	eq "rings" "$(rings "$A")" "9/$RX_MAX 5/32"
+}
+
+# Sizes change while the interface goes up and down: what it has is what was set then
+test_race() {
+	local round n before
+
+	one candlelight-fd
+	ok "rings" ethtool -G "$A" rx 2 tx 1
+	(
+		n=0
+		while :; do
+			n=$((n % 30 + 1))
+			ethtool -G "$A" rx $((n + 1)) tx "$n"
+		done
+	) >/dev/null 2>&1 &
+	for round in 1 2 3 4 5 6; do
+		before=$(rings "$A")
+		wait_for 20 "other sizes in round $round" not is "$before" rings "$A"
+		up "$A"
+		n=$(stat_of "$A" tx_pool_capacity)
+		eq "rings" "$(rings "$A")" "$((n + 1))/$RX_MAX $n/32"
+		eq "RX slots" "$(intf_stat a pool_rx/capacity)" $((n + 1))
+		ok "cansend" cansend "$A" 123#
+		down "$A"
+		pools_empty a
+	done
+}
+
+ktap_run test_limits_candlelight test_limits_cannectivity test_limits_gs test_sizes \
+	test_smallest_burst test_out_of_range test_busy test_ring_and_share test_kept test_race
