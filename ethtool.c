@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What ethtool shows and does: the driver's counters (-S), ring sizes (-g, -G), timestamping
- * abilities (-T), and blinking (-p).
+ * abilities (-T), blinking (-p), and which frames are copied (--set-tunable rx-copybreak).
  */
 
 #include <linux/can/dev.h>
@@ -135,6 +135,37 @@ static int gs_usb_ng_set_phys_id(struct net_device *netdev, enum ethtool_phys_id
 	}
 }
 
+static int gs_usb_ng_get_tunable(struct net_device *netdev, const struct ethtool_tunable *tuna,
+				 void *data)
+{
+	const struct gs_channel *ch = netdev_priv(netdev);
+
+	if (tuna->id != ETHTOOL_RX_COPYBREAK)
+		return -EOPNOTSUPP;
+
+	*(u32 *)data = ch->rx_copybreak;
+
+	return 0;
+}
+
+/* 0: no frame is copied; 16: classic ones; 72: all */
+static int gs_usb_ng_set_tunable(struct net_device *netdev, const struct ethtool_tunable *tuna,
+				 const void *data)
+{
+	struct gs_channel *ch = netdev_priv(netdev);
+	u32 bytes;
+
+	if (tuna->id != ETHTOOL_RX_COPYBREAK)
+		return -EOPNOTSUPP;
+
+	bytes = *(const u32 *)data;
+	if (bytes > CANFD_MTU)
+		return -EINVAL;
+	WRITE_ONCE(ch->rx_copybreak, bytes);
+
+	return 0;
+}
+
 const struct ethtool_ops gs_usb_ng_ethtool_ops = {
 	.get_link = ethtool_op_get_link,
 	.get_sset_count = gs_usb_ng_get_sset_count,
@@ -144,4 +175,6 @@ const struct ethtool_ops gs_usb_ng_ethtool_ops = {
 	.set_ringparam = gs_usb_ng_set_ringparam,
 	.get_ts_info = gs_usb_ng_get_ts_info,
 	.set_phys_id = gs_usb_ng_set_phys_id,
+	.get_tunable = gs_usb_ng_get_tunable,
+	.set_tunable = gs_usb_ng_set_tunable,
 };

@@ -13,6 +13,7 @@
 #include <linux/usb.h>
 
 #include "gs_usb_ng.h"
+#include "zerocopy.h"
 
 /* Some hosts see the first request time out after the module was reloaded
  * (candleLight_fw issue 305)
@@ -230,7 +231,10 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 	dev->udev = udev;
 	dev->pipe_in = usb_rcvbulkpipe(udev, in->bEndpointAddress);
 	dev->pipe_out = usb_sndbulkpipe(udev, out->bEndpointAddress);
-	dev->rx_size = roundup(GS_USB_NG_RX_SIZE, usb_endpoint_maxp(in));
+	/* A multiple of the packet size is never babble; one that doesn't fit is for no frame */
+	dev->rx_size = GS_ZC_BUFFER;
+	if (dev->rx_size > usb_endpoint_maxp(in))
+		dev->rx_size = rounddown(dev->rx_size, usb_endpoint_maxp(in));
 	mutex_init(&dev->lock);
 	spin_lock_init(&dev->tx_wait_lock);
 	INIT_LIST_HEAD(&dev->tx_waiting);

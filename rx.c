@@ -16,13 +16,10 @@
 #include <linux/netdevice.h>
 #include <linux/timekeeping.h>
 #include <linux/usb.h>
+#include <linux/usb/hcd.h>
 
 #include "gs_usb_ng.h"
 #include "zerocopy.h"
-
-/* IN host frames lie at 8n + 4, so that their data is aligned to 8 */
-#define GS_RX_ALIGN	8
-#define GS_RX_OFFSET	4
 
 /**
  * gs_usb_ng_poll_soon() - have the poll run
@@ -146,16 +143,37 @@ static void gs_usb_ng_rx_overflow(struct gs_channel *ch, u64 hwtstamp)
 	gs_usb_ng_channel_error(ch, &err, hwtstamp);
 }
 
-static void gs_usb_ng_rx_frame(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 hwtstamp)
+static struct sk_buff *gs_usb_ng_rx_skb(struct gs_channel *ch, struct gs_dma_slot *slot,
+					const struct gs_wire_rx *rx)
+{
+	bool len8_dlc = ch->can.ctrlmode & CAN_CTRLMODE_CC_LEN8_DLC;
+	struct gs_zc_memory *mem = ch->dev->rx_memory;
+	struct sk_buff *skb;
+
+	if (mem && (rx->fd ? CANFD_MTU : CAN_MTU) > READ_ONCE(ch->rx_copybreak)) {
+		skb = gs_zc_rx_in_place(mem, slot, ch->netdev, rx, len8_dlc);
+		if (!IS_ERR(skb)) {
+			gs_usb_ng_count(ch, skb ? GS_CH_RX_IN_PLACE : GS_CH_RX_NO_SKB);
+			return skb;
+		}
+		gs_usb_ng_count(ch, GS_CH_RX_NO_PAGE);
+	}
+
+	skb = gs_zc_rx_copy(ch->netdev, rx, len8_dlc);
+	gs_usb_ng_count(ch, likely(skb) ? GS_CH_RX_COPIED : GS_CH_RX_NO_SKB);
+
+	return skb;
+}
+
+static void gs_usb_ng_rx_frame(struct gs_channel *ch, struct gs_dma_slot *slot,
+			       const struct gs_wire_rx *rx, u64 hwtstamp)
 {
 	struct net_device_stats *stats = &ch->netdev->stats;
 	struct sk_buff *skb;
 
-	skb = gs_zc_rx_skb(ch->netdev, rx, ch->can.ctrlmode & CAN_CTRLMODE_CC_LEN8_DLC);
-	if (unlikely(!skb)) {
-		gs_usb_ng_count(ch, GS_CH_RX_NO_SKB);
+	skb = gs_usb_ng_rx_skb(ch, slot, rx);
+	if (unlikely(!skb))
 		return;
-	}
 
 	stats->rx_packets++;
 	stats->rx_bytes += rx->len;
@@ -216,7 +234,7 @@ static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs
 		gs_wire_parse_error(&err, &rx, dev->profile->elm);
 		gs_usb_ng_channel_error(ch, &err, hwtstamp);
 	} else {
-		gs_usb_ng_rx_frame(ch, &rx, hwtstamp);
+		gs_usb_ng_rx_frame(ch, slot, &rx, hwtstamp);
 	}
 
 	return NULL;
@@ -391,6 +409,37 @@ void gs_usb_ng_rx_close(struct gs_usb_ng *dev)
 	gs_dma_pool_cool_down(dev->rx_pool);
 }
 
+/* Pages that frames can go up in, if this kernel has a page_pool; else coherent memory */
+static struct gs_dma_pool *gs_usb_ng_rx_pool_create(struct gs_usb_ng *dev)
+{
+	struct usb_hcd *hcd = bus_to_hcd(dev->udev->bus);
+	/* What lies in a controller's own memory is copied by the USB core */
+	bool by_dma = hcd_uses_dma(hcd) && !hcd->localmem_pool;
+	struct gs_dma_pool_params params = {
+		.name = dev_name(&dev->intf->dev),
+		.size = dev->rx_size,
+		.align = GS_ZC_ALIGN,
+		.offset = GS_ZC_OFFSET,
+		.max = GS_USB_NG_RX_RING_MAX,
+		.dir = DMA_FROM_DEVICE,
+		.priv = dev,
+	};
+	struct gs_dma_pool *pool;
+
+	dev->rx_memory = gs_zc_memory_create(by_dma ? dev->udev->bus->sysdev : NULL);
+	if (!dev->rx_memory)
+		return gs_usb_ng_pool_create(dev, &params);
+
+	params.backend = &gs_zc_backend;
+	params.ctx = dev->rx_memory;
+	params.release = gs_zc_memory_destroy;
+	pool = gs_dma_pool_create(&params);
+	if (!pool)
+		gs_zc_memory_destroy(dev->rx_memory);
+
+	return pool;
+}
+
 /**
  * gs_usb_ng_rx_init() - make the poll and the pool, without memory yet
  * @dev: the adapter
@@ -400,21 +449,11 @@ void gs_usb_ng_rx_close(struct gs_usb_ng *dev)
  */
 int gs_usb_ng_rx_init(struct gs_usb_ng *dev)
 {
-	struct gs_dma_pool_params params = {
-		.name = dev_name(&dev->intf->dev),
-		.size = dev->rx_size,
-		.align = GS_RX_ALIGN,
-		.offset = GS_RX_OFFSET,
-		.max = GS_USB_NG_RX_RING_MAX,
-		.dir = DMA_FROM_DEVICE,
-		.priv = dev,
-	};
-
 	dev->rx_ring = GS_USB_NG_RX_RING;
 	init_llist_head(&dev->rx_done);
 	init_llist_head(&dev->rx_failed);
 
-	dev->rx_pool = gs_usb_ng_pool_create(dev, &params);
+	dev->rx_pool = gs_usb_ng_rx_pool_create(dev);
 	if (!dev->rx_pool)
 		return -ENOMEM;
 

@@ -30,6 +30,8 @@
 #include "profile.h"
 #include "timestamp.h"
 
+struct gs_zc_memory;
+
 /* DEVICE_CONFIG counts channels in a u8 from 0; 256 of them would not be addressable by one */
 #define GS_USB_NG_CHANNELS_MAX	255
 
@@ -45,9 +47,6 @@
 #define GS_USB_NG_RX_RING_MIN	2
 #define GS_USB_NG_RX_RING_MAX	128
 
-/* IN buffers hold any single frame and any packet; a multiple of wMaxPacketSize is never babble */
-#define GS_USB_NG_RX_SIZE	512
-
 /* A quarter of the time after which 32 bits of microseconds can't be extended any more */
 #define GS_USB_NG_CLOCK_INTERVAL	(1024 * HZ)
 
@@ -60,6 +59,9 @@ enum gs_channel_stat {
 	GS_CH_RX_BAD_FLAGS,
 	GS_CH_RX_FD_OFF,
 	GS_CH_RX_STOPPED,
+	GS_CH_RX_IN_PLACE,
+	GS_CH_RX_COPIED,
+	GS_CH_RX_NO_PAGE,
 	GS_CH_RX_NO_SKB,
 	GS_CH_RX_OVERFLOW,
 	GS_CH_ECHO_UNKNOWN,
@@ -161,6 +163,7 @@ enum gs_tx_age {
  * @running: m: the device was told to start; the poll delivers and completes only then
  * @tx_ring: m: slots that @tx_pool gets when the channel is opened
  * @tx_limit: m: frames that may be in flight: @tx_ring or the channel's share of the device
+ * @rx_copybreak: X: frames of at most so many bytes, as a socket counts them, are copied
  * @wire: M: how frames are encoded, while not running
  * @tx_failed: X: 1 if some frame has GS_TX_FAILED
  * @bql_pkts: P: completed and not yet told to BQL
@@ -191,6 +194,7 @@ struct gs_channel {
 	bool running;
 	unsigned int tx_ring;
 	unsigned int tx_limit;
+	unsigned int rx_copybreak;
 	struct gs_wire_tx wire;
 	atomic_t tx_failed;
 	unsigned int bql_pkts;
@@ -234,6 +238,7 @@ enum gs_generation {
  * @hung: M: a request timed out since then: no further one is sent
  * @rx_up: M: the IN pipe is open: memory, transfers and the poll
  * @rx_ring: m: slots that @rx_pool gets when the first channel is opened
+ * @rx_memory: I: what @rx_pool is made of; NULL: frames can't go up in place
  * @rx_pool: I: IN slots; memory while @rx_up
  * @napi_dev: I: carries @napi, so that channels may come and go
  * @napi: the one poll of the device
@@ -279,6 +284,7 @@ struct gs_usb_ng {
 
 	bool rx_up;
 	unsigned int rx_ring;
+	struct gs_zc_memory *rx_memory;
 	struct gs_dma_pool *rx_pool;
 	struct net_device *napi_dev;
 	struct napi_struct napi;
