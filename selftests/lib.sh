@@ -232,6 +232,7 @@ gs_kernel_ok() {
 	local bad='WARNING:|BUG:|KASAN:|Oops|general protection|possible circular locking'
 
 	bad="$bad|possible recursive locking|DMA-API:|refcount_t:|unreferenced object|leaked"
+	bad="$bad|DMAR: (DRHD: handling fault|.DMA)|stalled pool shutdown"
 	if log_has "$bad"; then
 		kernel_log | grep -E -- "$bad" | head -5 | sed 's/^/# kernel: /'
 		fail "the kernel complained"
