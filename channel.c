@@ -225,7 +225,7 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 
 out_report:
 	ch->can.state = CAN_STATE_STOPPED;
-	if (!READ_ONCE(dev->gone) && net_ratelimit())
+	if (!READ_ONCE(dev->gone) && gs_usb_ng_may_log(dev))
 		netdev_err(ch->netdev, "%s request failed: %pe\n", what, ERR_PTR(err));
 	return err;
 }
@@ -375,7 +375,15 @@ static bool gs_usb_ng_new_state(struct gs_channel *ch, const struct gs_wire_erro
 	if (state != CAN_STATE_BUS_OFF)
 		return true;
 
-	can_bus_off(netdev);
+	/* The CAN core writes a line each time. A device that is in bus-off with every other frame
+	 * gets what else that call does.
+	 */
+	if (gs_usb_ng_may_log(ch->dev)) {
+		can_bus_off(netdev);
+	} else {
+		netif_carrier_off(netdev);
+		gs_usb_ng_restart_later(ch);
+	}
 	netif_stop_queue(netdev);
 	if (!ch->can.restart_ms && !(ch->feature & GS_FEATURE_BUS_OFF_RECOVERY))
 		gs_usb_ng_recovery_event(ch, GS_EV_HOLD_BUS_OFF);
@@ -522,8 +530,9 @@ static int gs_usb_ng_data_limits(struct gs_channel *ch)
 
 	wrong = gs_wire_check_limits(&ext.data, ch->can.clock.freq);
 	if (wrong) {
-		dev_warn(&dev->intf->dev, "channel %u: data bit timing limits: %s\n", ch->index,
-			 wrong);
+		if (gs_usb_ng_may_log(dev))
+			dev_warn(&dev->intf->dev, "channel %u: data bit timing limits: %s\n",
+				 ch->index, wrong);
 		return -EINVAL;
 	}
 	gs_usb_ng_copy_limits(&ch->data_bt_const, &ext.data);
@@ -638,8 +647,9 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 		if (gs_usb_ng_is_dead(err))
 			goto out_free;
 		if (err) {
-			dev_warn(&dev->intf->dev, "channel %u: CAN FD left out: %pe\n", index,
-				 ERR_PTR(err));
+			if (gs_usb_ng_may_log(dev))
+				dev_warn(&dev->intf->dev, "channel %u: CAN FD left out: %pe\n",
+					 index, ERR_PTR(err));
 			ch->feature &= ~GS_FEATURE_FD;
 		}
 	}
@@ -664,8 +674,9 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 		if (gs_usb_ng_is_dead(err))
 			goto out_free;
 		if (err) {
-			dev_warn(&dev->intf->dev, "channel %u: termination left out: %pe\n", index,
-				 ERR_PTR(err));
+			if (gs_usb_ng_may_log(dev))
+				dev_warn(&dev->intf->dev, "channel %u: termination left out: %pe\n",
+					 index, ERR_PTR(err));
 			ch->feature &= ~GS_FEATURE_TERMINATION;
 		} else {
 			ch->can.termination = on ? GS_TERMINATION_OHM : CAN_TERMINATION_DISABLED;

@@ -102,8 +102,9 @@ static void gs_usb_ng_reset_all(struct gs_usb_ng *dev)
 		err = gs_usb_ng_reset(dev, i, jiffies + GS_USB_NG_CTRL_TIMEOUT);
 		if (!err)
 			continue;
-		dev_warn(&dev->intf->dev, "channel %u: reset request failed: %pe\n", i,
-			 ERR_PTR(err));
+		if (gs_usb_ng_may_log(dev))
+			dev_warn(&dev->intf->dev, "channel %u: reset request failed: %pe\n", i,
+				 ERR_PTR(err));
 		/* It would be the same for the others, and 255 seconds are too long */
 		if (err == -ETIMEDOUT)
 			return;
@@ -237,6 +238,7 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 		dev->rx_size = rounddown(dev->rx_size, usb_endpoint_maxp(in));
 	mutex_init(&dev->lock);
 	spin_lock_init(&dev->tx_wait_lock);
+	ratelimit_state_init(&dev->log, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	INIT_LIST_HEAD(&dev->tx_waiting);
 	gs_clock_init(&dev->clock);
 	usb_set_intfdata(intf, dev);

@@ -40,8 +40,9 @@ void gs_usb_ng_rx_fault(struct gs_usb_ng *dev, struct gs_dma_slot *slot, int sta
 {
 	unsigned int pause = READ_ONCE(dev->rx_backoff);
 
-	dev_warn_ratelimited(&dev->intf->dev, "IN transfer failed: %pe, next try in %u ms\n",
-			     ERR_PTR(status), max_t(unsigned int, pause, GS_RX_BACKOFF_MIN));
+	if (gs_usb_ng_may_log(dev))
+		dev_warn(&dev->intf->dev, "IN transfer failed: %pe, next try in %u ms\n",
+			 ERR_PTR(status), max_t(unsigned int, pause, GS_RX_BACKOFF_MIN));
 
 	if (status == -EPIPE)
 		WRITE_ONCE(dev->rx_halted, true);
@@ -86,7 +87,8 @@ void gs_usb_ng_tx_fault(struct gs_usb_ng *dev, int status)
 	if (gs_usb_ng_is_unlink(status))
 		return;
 
-	dev_warn_ratelimited(&dev->intf->dev, "OUT transfer failed: %pe\n", ERR_PTR(status));
+	if (gs_usb_ng_may_log(dev))
+		dev_warn(&dev->intf->dev, "OUT transfer failed: %pe\n", ERR_PTR(status));
 
 	if (status == -EPIPE) {
 		WRITE_ONCE(dev->tx_halted, true);
@@ -120,8 +122,13 @@ static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
 	return err;
 }
 
-/* Have the CAN core restart a channel in bus-off after restart-ms, if that is set */
-static void gs_usb_ng_restart_later(struct gs_channel *ch)
+/**
+ * gs_usb_ng_restart_later() - have the CAN core restart a channel in bus-off, if restart-ms is set
+ * @ch: the channel
+ *
+ * Context: Any.
+ */
+void gs_usb_ng_restart_later(struct gs_channel *ch)
 {
 	if (ch->can.restart_ms && !READ_ONCE(ch->dev->gone))
 		schedule_delayed_work(&ch->can.restart_work,
@@ -211,7 +218,7 @@ static void gs_usb_ng_self_recovered(struct gs_channel *ch)
 		cf->can_id |= CAN_ERR_RESTARTED;
 	can_change_state(ch->netdev, cf, CAN_STATE_ERROR_ACTIVE, CAN_STATE_ERROR_ACTIVE);
 	ch->can.can_stats.restarts++;
-	if (net_ratelimit())
+	if (gs_usb_ng_may_log(dev))
 		netdev_info(ch->netdev, "firmware recovered from bus-off\n");
 	gs_usb_ng_start_again(ch, until);
 	if (skb)
@@ -290,7 +297,7 @@ static void gs_usb_ng_unstick(struct gs_channel *ch, enum gs_tx_age age, unsigne
 		return;
 
 	gs_usb_ng_count(ch, GS_CH_TX_STUCK);
-	if (net_ratelimit())
+	if (gs_usb_ng_may_log(dev))
 		netdev_warn(ch->netdev, "echoes overdue, channel started anew\n");
 	gs_usb_ng_channel_stop(ch, true, until);
 	gs_usb_ng_start_again(ch, until);
@@ -361,7 +368,7 @@ void gs_usb_ng_resume_channels(struct gs_usb_ng *dev)
 	dev->paused = false;
 
 	err = gs_usb_ng_revive(dev);
-	if (err)
+	if (err && gs_usb_ng_may_log(dev))
 		dev_warn(&dev->intf->dev, "device not started yet: %pe\n", ERR_PTR(err));
 
 	/* What was in bus-off stays there until it is restarted, and forgot when that would be */

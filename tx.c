@@ -110,7 +110,7 @@ static bool gs_usb_ng_tx_submit(struct gs_channel *ch, struct gs_dma_slot *slot)
 	gs_usb_ng_count(ch, GS_CH_TX_URB_ERRORS);
 	gs_usb_ng_tx_mark_failed(ch, &ch->frame[slot->index]);
 	gs_usb_ng_tx_put(ch, slot);
-	if (!gs_usb_ng_is_unlink(err) && net_ratelimit())
+	if (!gs_usb_ng_is_unlink(err) && gs_usb_ng_may_log(ch->dev))
 		netdev_warn(ch->netdev, "OUT transfer not accepted: %pe\n", ERR_PTR(err));
 
 	return false;
@@ -348,7 +348,7 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 	slot = gs_dma_pool_lookup(ch->tx_pool, id);
 	if (!slot) {
 		gs_usb_ng_count(ch, GS_CH_ECHO_UNKNOWN);
-		if (net_ratelimit())
+		if (gs_usb_ng_may_log(ch->dev))
 			netdev_warn(ch->netdev, "echo of a frame that is not out, id %#x\n",
 				    rx->echo_id);
 		return;

@@ -20,6 +20,7 @@
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/usb.h>
@@ -260,6 +261,7 @@ enum gs_generation {
  * @clock_due: M: jiffies when a quiet clock has to be read, lest it wraps unseen
  * @tick: once a second while a channel is open: late echoes, @clock
  * @wq: ordered; runs every work item of the device but the CAN core's
+ * @log: X: bounds what the device can have written to the log
  * @stat: X: counters
  * @ch_mode: m: GS_WIRE_CH_* of each channel, for the decoder
  * @n_channels: I: entries of @ch
@@ -309,6 +311,7 @@ struct gs_usb_ng {
 	struct delayed_work tick;
 	struct workqueue_struct *wq;
 
+	struct ratelimit_state log;
 	atomic64_t stat[GS_DEV_NUM];
 	u8 ch_mode[GS_USB_NG_CHANNELS_MAX];
 	unsigned int n_channels;
@@ -323,6 +326,15 @@ static inline void gs_usb_ng_count(struct gs_channel *ch, enum gs_channel_stat i
 static inline void gs_usb_ng_dev_count(struct gs_usb_ng *dev, enum gs_device_stat id)
 {
 	atomic64_inc(&dev->stat[id]);
+}
+
+/* To be asked before anything is logged that a device can cause as often as it likes. One limit
+ * for all of it, so that a few lines a second are few, and for each device, so that one that talks
+ * rubbish does not silence the others.
+ */
+static inline bool gs_usb_ng_may_log(struct gs_usb_ng *dev)
+{
+	return __ratelimit(&dev->log);
 }
 
 /* Statuses that mean "unlinked" or "gone": nobody's fault, nothing to say */
@@ -404,6 +416,7 @@ void gs_usb_ng_rx_fault(struct gs_usb_ng *dev, struct gs_dma_slot *slot, int sta
 void gs_usb_ng_tx_fault(struct gs_usb_ng *dev, int status);
 int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode);
 void gs_usb_ng_resume_channels(struct gs_usb_ng *dev);
+void gs_usb_ng_restart_later(struct gs_channel *ch);
 
 /* gs_usb_ng.c */
 struct gs_dma_pool *gs_usb_ng_pool_create(struct gs_usb_ng *dev, struct gs_dma_pool_params *params);
