@@ -252,6 +252,16 @@ emu_ok() {
 	out=$(emu "$*" 2>&1) || fail "emulator: '$*': $out"
 }
 
+# Several commands, each one word, with one process
+emu_all() {
+	local out args=() command
+
+	for command; do
+		args+=("$command" --)
+	done
+	out=$(gs-emu-ctl -s "$GS_EMU_CTL" "${args[@]}" 2>&1) || fail "emulator: '$*': $out"
+}
+
 gs_no_violations() {
 	local v
 

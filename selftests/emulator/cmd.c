@@ -13,8 +13,8 @@
 
 #define MAX_INJECT	4096
 #define DEFAULT_WAIT_MS	5000
-/* Nobody asks for anything: longer than the host pauses in enumeration */
-#define QUIET_MS	150
+/* To look again whether a request that is never answered has been given up */
+#define LOOK_MS		150
 
 static char *arg(struct args *a, const char *key)
 {
@@ -543,7 +543,7 @@ static __u64 quiet_at(const struct device *dev)
 {
 	if (!TAILQ_EMPTY(&dev->ctrl_xfers))
 		return ~0ULL;
-	return dev->ctrl_last + QUIET_MS * NSEC_PER_MSEC;
+	return dev->quiet_from;
 }
 
 __u64 cmd_wait_again(const struct wait *wait)
@@ -553,7 +553,7 @@ __u64 cmd_wait_again(const struct wait *wait)
 
 	/* a request that is never answered ends with no event of ours */
 	if (t == ~0ULL)
-		t = now_ns() + QUIET_MS * NSEC_PER_MSEC;
+		t = now_ns() + LOOK_MS * NSEC_PER_MSEC;
 	return t < wait->deadline ? t : wait->deadline;
 }
 

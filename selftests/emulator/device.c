@@ -14,6 +14,9 @@
 struct device_list devices = TAILQ_HEAD_INITIALIZER(devices);
 const struct transport *transport;
 
+/* How long the host may take to look at what was plugged in */
+#define PLUG_QUIET_NS	(1500 * NSEC_PER_MSEC)
+
 static struct frame_list free_frames = TAILQ_HEAD_INITIALIZER(free_frames);
 
 struct frame *frame_get(void)
@@ -308,7 +311,7 @@ int device_plug(struct device *dev)
 		return -EALREADY;
 	device_power_on(dev);
 	dev->plugged = true;
-	dev->ctrl_last = now_ns();
+	dev->quiet_from = now_ns() + PLUG_QUIET_NS;
 	ret = transport->plug(dev);
 	if (ret)
 		dev->plugged = false;

@@ -166,7 +166,7 @@ struct device {
 	bool pulled;		/* about to be unplugged: answers nothing */
 	bool opened;		/* a channel has had its bit timing since power on */
 	struct fuzz fuzz;
-	__u64 ctrl_last;	/* when the host last asked for something */
+	__u64 quiet_from;	/* unless the host asks for something before */
 	bool resuming;		/* suspended or reset, and no channel started since */
 };
 

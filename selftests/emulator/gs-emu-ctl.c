@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gs-emu-ctl: sends one command to gs-usb-emu, prints what comes back, and
- * exits with 0 for "ok". Talks to the command socket, or from inside a QEMU
+ * gs-emu-ctl: sends a command to gs-usb-emu, prints what comes back, and
+ * exits with 0 for "ok". Several commands are separated by "--"; the first
+ * that fails is the last. Talks to the command socket, or from inside a QEMU
  * guest to the serial port that is connected to it.
  */
 #include <errno.h>
@@ -126,34 +127,49 @@ static int print_reply(int fd)
 	return 1;
 }
 
+/* Sends words up to the next "--" as one line; where that was. */
+static int send_words(int fd, char **argv, int i, int argc)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	int ret;
+
+	if (!f)
+		return die("memory");
+	for (; i < argc && strcmp(argv[i], "--"); i++)
+		fprintf(f, "%s ", argv[i]);
+	fputc('\n', f);
+	fclose(f);
+	ret = send_all(fd, text, len);
+	free(text);
+	return ret ? ret : i;
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = getenv("GS_EMU_CTL");
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f;
-	int opt, i, fd;
+	int opt, i, fd, ret;
 
-	while ((opt = getopt(argc, argv, "s:d:")) != -1) {
+	while ((opt = getopt(argc, argv, "+s:d:")) != -1) {
 		if (opt == '?')
 			return 2;
 		path = optarg;
 	}
 	if (!path || optind == argc) {
-		fputs("usage: gs-emu-ctl [-s SOCKET | -d DEVICE] COMMAND [WORD...]\n", stderr);
+		fputs("usage: gs-emu-ctl [-s SOCKET | -d DEVICE] COMMAND [WORD...] [-- ...]\n",
+		      stderr);
 		return 2;
 	}
-	f = open_memstream(&text, &len);
-	if (!f)
-		return 2;
-	for (i = optind; i < argc; i++)
-		fprintf(f, "%s%c", argv[i], i + 1 < argc ? ' ' : '\n');
-	fclose(f);
 	fd = open_target(path);
 	if (fd < 0)
 		return 2;
 	drain(fd);
-	i = send_all(fd, text, len);
-	free(text);
-	return i ? 2 : print_reply(fd);
+	for (i = optind; i < argc; i++) {
+		i = send_words(fd, argv, i, argc);
+		ret = i < 0 ? 2 : print_reply(fd);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }

@@ -48,7 +48,8 @@ static void submit_control(struct device *dev, struct xfer *x)
 	__u32 wlength = get_le16(x->setup + 6);
 	int ret;
 
-	dev->ctrl_last = now_ns();
+	/* enumeration has pauses, drivers have none */
+	dev->quiet_from = now_ns() + (dev->configuration ? 200 : 600) * NSEC_PER_MSEC;
 	if (dev->pulled)
 		ret = -EINPROGRESS;
 	else if ((x->setup[0] & USB_TYPE_MASK) == USB_TYPE_STANDARD)
