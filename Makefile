@@ -11,6 +11,7 @@
 #	make demo-shell		a prompt in that guest
 #	make check		all tests; TEST=name runs one
 #	make check-unit check-uml check-qemu check-static
+#	make fuzz		wire.c under libFuzzer (clang), RUNS=10000000
 #	make bench		what a frame costs, next to the kernel's gs_usb;
 #				exit status 1 if that is too much; QUICK=1
 #				takes five minutes at most
@@ -38,6 +39,7 @@ clean:
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '*.o.d' -o -name Module.symvers \
 		-o -name modules.order \) -type f -exec rm -f {} +
 	@$(MAKE) -s -C selftests/emulator clean
+	@$(MAKE) -s -C selftests/fuzz clean
 
 install: modules
 	@$(MAKE) -s --no-print-directory install-files
@@ -69,6 +71,9 @@ demo-shell:
 bench:
 	@selftests/bench/bench $(if $(QUICK),--quick)
 
+fuzz:
+	@$(MAKE) -C selftests/fuzz fuzz $(if $(RUNS),RUNS=$(RUNS))
+
 check:
 	@selftests/check all $(TEST)
 
@@ -76,4 +81,4 @@ check-unit check-uml check-qemu check-static: check-%:
 	@selftests/check $* $(TEST)
 
 .PHONY: all check-kdir modules clean install install-files install-config uninstall demo \
-	demo-shell bench check check-unit check-uml check-qemu check-static
+	demo-shell bench fuzz check check-unit check-uml check-qemu check-static
