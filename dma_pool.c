@@ -62,8 +62,8 @@ struct gs_dma_chunk {
  * @started: URBs are unblocked
  * @pinned: the module has been pinned until the pool is freed
  * @holders: slots in use, plus one for the pool itself until it is destroyed; zero frees
- * @seq: number of the last acquire; the consumer writes, as the next three
- * @reuses: see struct gs_dma_pool_info
+ * @seq: number of the last acquire; the consumer writes, as the next two
+ * @first_uses: acquires of slots that had not been used since they got their memory
  * @high_water: see struct gs_dma_pool_info
  * @exhaustions: see struct gs_dma_pool_info
  * @over_releases: see struct gs_dma_pool_info
@@ -82,7 +82,7 @@ struct gs_dma_pool {
 	bool pinned;
 	atomic_t holders;
 	u64 seq;
-	u64 reuses;
+	u64 first_uses;
 	unsigned int high_water;
 	atomic64_t exhaustions;
 	atomic64_t over_releases;
@@ -517,20 +517,18 @@ void gs_dma_pool_stop(struct gs_dma_pool *pool)
  *
  * Context: Any, the one consumer.
  */
-static void gs_dma_pool_make_live(struct gs_dma_pool *pool, struct gs_dma_slot *slot,
-				  const char *owner)
+static inline void gs_dma_pool_make_live(struct gs_dma_pool *pool, struct gs_dma_slot *slot,
+					 const char *owner)
 {
-	unsigned int in_use;
-
-	atomic_inc(&pool->holders);
+	unsigned int in_use = atomic_inc_return(&pool->holders) - 1;
 
 	/* One writer; others read these for information and may see a torn value on 32 bits */
-	if (slot->seq)
-		WRITE_ONCE(pool->reuses, pool->reuses + 1);
+	if (unlikely(!slot->seq))
+		WRITE_ONCE(pool->first_uses, pool->first_uses + 1);
 	WRITE_ONCE(pool->seq, pool->seq + 1);
-	in_use = gs_dma_pool_in_use(pool);
-	if (in_use > pool->high_water)
-		WRITE_ONCE(pool->high_water, in_use);
+	/* See gs_dma_pool_in_use() */
+	if (unlikely(in_use > pool->high_water))
+		WRITE_ONCE(pool->high_water, min(in_use, pool->capacity));
 
 	WRITE_ONCE(slot->seq, pool->seq);
 	slot->owner = owner;
@@ -624,42 +622,35 @@ struct gs_dma_slot *gs_dma_pool_lookup(struct gs_dma_pool *pool, unsigned int in
 }
 
 /**
- * gs_dma_slot_get() - take one more reference
- * @slot: a slot to which the caller has a reference
- *
- * A caller who hasn't gets none, and is told.
+ * gs_dma_slot_refuse() - somebody takes or drops a reference that he hasn't got
+ * @slot: a free slot
+ * @what: what he did
  *
  * Context: Any.
  */
-void gs_dma_slot_get(struct gs_dma_slot *slot)
+void gs_dma_slot_refuse(struct gs_dma_slot *slot, const char *what)
 {
-	if (unlikely(!atomic_inc_not_zero(&slot->ref)))
-		pr_warn_ratelimited("pool %s: slot %u got, but it is free\n",
-				    slot->pool->params.name, slot->index);
+	pr_warn_ratelimited("pool %s: slot %u %s, but it is free\n", slot->pool->params.name,
+			    slot->index, what);
 }
 
 /**
- * gs_dma_slot_put() - drop a reference
+ * gs_dma_slot_last_put() - the rest of gs_dma_slot_put()
  * @slot: the slot
- *
- * One release too many is counted and changes nothing, unless the slot has a new holder already.
+ * @left: references left: 0, or -1 if there were none to drop
  *
  * Context: Any.
- * Return: true if this was the last one and the slot is free now
+ * Return: true if the slot is free now
  */
-bool gs_dma_slot_put(struct gs_dma_slot *slot)
+bool gs_dma_slot_last_put(struct gs_dma_slot *slot, int left)
 {
 	struct gs_dma_pool *pool = slot->pool;
-	int left = atomic_dec_if_positive(&slot->ref);
 
 	if (unlikely(left < 0)) {
 		atomic64_inc(&pool->over_releases);
-		pr_warn_ratelimited("pool %s: slot %u released, but it is free\n",
-				    pool->params.name, slot->index);
+		gs_dma_slot_refuse(slot, "released");
 		return false;
 	}
-	if (left)
-		return false;
 
 	/* From here on the slot is not ours. The bit goes first: when the count is down, others
 	 * may free the pool.
@@ -740,7 +731,7 @@ void gs_dma_pool_get_info(struct gs_dma_pool *pool, struct gs_dma_pool_info *inf
 	info->in_use = gs_dma_pool_in_use(pool);
 	info->high_water = READ_ONCE(pool->high_water);
 	info->acquires = READ_ONCE(pool->seq);
-	info->reuses = READ_ONCE(pool->reuses);
+	info->reuses = info->acquires - min(info->acquires, READ_ONCE(pool->first_uses));
 	info->exhaustions = atomic64_read(&pool->exhaustions);
 	info->over_releases = atomic64_read(&pool->over_releases);
 }

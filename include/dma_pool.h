@@ -133,14 +133,44 @@ struct gs_dma_slot *gs_dma_pool_acquire(struct gs_dma_pool *pool, const char *ow
 struct gs_dma_slot *gs_dma_pool_get_or_acquire(struct gs_dma_pool *pool, unsigned int index,
 					       const char *owner);
 struct gs_dma_slot *gs_dma_pool_lookup(struct gs_dma_pool *pool, unsigned int index);
-void gs_dma_slot_get(struct gs_dma_slot *slot);
-bool gs_dma_slot_put(struct gs_dma_slot *slot);
+void gs_dma_slot_refuse(struct gs_dma_slot *slot, const char *what);
+bool gs_dma_slot_last_put(struct gs_dma_slot *slot, int left);
 
 struct gs_dma_slot *gs_dma_pool_slot(struct gs_dma_pool *pool, unsigned int index);
 unsigned int gs_dma_pool_in_use(const struct gs_dma_pool *pool);
 enum dma_data_direction gs_dma_slot_dir(const struct gs_dma_slot *slot);
 void gs_dma_slot_sync(struct gs_dma_slot *slot, size_t len, bool for_cpu);
 void gs_dma_pool_get_info(struct gs_dma_pool *pool, struct gs_dma_pool_info *info);
+
+/**
+ * gs_dma_slot_get() - take one more reference
+ * @slot: a slot to which the caller has a reference
+ *
+ * A caller who hasn't gets none, and is told.
+ *
+ * Context: Any.
+ */
+static inline void gs_dma_slot_get(struct gs_dma_slot *slot)
+{
+	if (unlikely(!atomic_inc_not_zero(&slot->ref)))
+		gs_dma_slot_refuse(slot, "got");
+}
+
+/**
+ * gs_dma_slot_put() - drop a reference
+ * @slot: the slot
+ *
+ * One release too many is counted and changes nothing, unless the slot has a new holder already.
+ *
+ * Context: Any.
+ * Return: true if this was the last one and the slot is free now
+ */
+static inline bool gs_dma_slot_put(struct gs_dma_slot *slot)
+{
+	int left = atomic_dec_if_positive(&slot->ref);
+
+	return left > 0 ? false : gs_dma_slot_last_put(slot, left);
+}
 
 /**
  * gs_dma_slot_for_cpu() - the device has written, the CPU is going to read
