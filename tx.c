@@ -95,24 +95,26 @@ static void gs_usb_ng_tx_complete(struct urb *urb)
 	gs_usb_ng_poll_soon(dev);
 }
 
-/* Give an encoded frame to the device. The transfer's reference is held. If it is refused, the
- * frame has been marked and the caller has the poll drop it.
- */
-static bool gs_usb_ng_tx_submit(struct gs_channel *ch, struct gs_dma_slot *slot)
+static noinline void gs_usb_ng_tx_refused(struct gs_channel *ch, struct gs_dma_slot *slot, int err)
 {
-	int err;
-
-	ch->frame[slot->index].sent = jiffies;
-	err = usb_submit_urb(slot->urb, GFP_ATOMIC);
-	if (likely(!err))
-		return true;
-
 	gs_usb_ng_count(ch, GS_CH_TX_URB_ERRORS);
 	gs_usb_ng_tx_mark_failed(ch, &ch->frame[slot->index]);
 	gs_usb_ng_tx_put(ch, slot);
 	if (!gs_usb_ng_is_unlink(err) && gs_usb_ng_may_log(ch->dev))
 		netdev_warn(ch->netdev, "OUT transfer not accepted: %pe\n", ERR_PTR(err));
+}
 
+/* Give an encoded frame to the device. The transfer's reference is held. If it is refused, the
+ * frame has been marked and the caller has the poll drop it.
+ */
+static inline bool gs_usb_ng_tx_submit(struct gs_channel *ch, struct gs_dma_slot *slot)
+{
+	int err = usb_submit_urb(slot->urb, GFP_ATOMIC);
+
+	if (likely(!err))
+		return true;
+
+	gs_usb_ng_tx_refused(ch, slot, err);
 	return false;
 }
 
@@ -146,6 +148,7 @@ static void gs_usb_ng_tx_submit_waiting(struct gs_usb_ng *dev)
 		frame = list_first_entry(&dev->tx_waiting, struct gs_tx_frame, waiting);
 		ch = dev->ch[frame->channel];
 		slot = gs_dma_pool_slot(ch->tx_pool, frame - ch->frame);
+		frame->sent = jiffies;
 		failed |= !gs_usb_ng_tx_submit(ch, slot);
 		/* Not before: while the list isn't empty no later frame overtakes */
 		list_del_init(&frame->waiting);
@@ -324,6 +327,24 @@ static bool gs_usb_ng_tx_same_id(struct gs_channel *ch, u32 sent, u32 got)
 	return dev->generation == GS_GENERATION_OFF;
 }
 
+/* An echo that nobody waits for: of a slot that is free, or that has been completed and only waits
+ * for the end of its transfer
+ */
+static noinline void gs_usb_ng_tx_not_owed(struct gs_channel *ch, u32 id, u32 echo_id)
+{
+	struct gs_dma_slot *slot = gs_dma_pool_lookup(ch->tx_pool, id);
+
+	if (slot) {
+		gs_usb_ng_count(ch, GS_CH_ECHO_DUPLICATE);
+		gs_usb_ng_tx_put(ch, slot);
+		return;
+	}
+
+	gs_usb_ng_count(ch, GS_CH_ECHO_UNKNOWN);
+	if (gs_usb_ng_may_log(ch->dev))
+		netdev_warn(ch->netdev, "echo of a frame that is not out, id %#x\n", echo_id);
+}
+
 /**
  * gs_usb_ng_tx_echo() - the device says that a frame was sent
  * @ch: the channel, running
@@ -345,31 +366,23 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 	if (READ_ONCE(ch->dev->generation) != GS_GENERATION_OFF)
 		id &= GS_TX_ID_SLOT;
 
-	slot = gs_dma_pool_lookup(ch->tx_pool, id);
-	if (!slot) {
-		gs_usb_ng_count(ch, GS_CH_ECHO_UNKNOWN);
-		if (gs_usb_ng_may_log(ch->dev))
-			netdev_warn(ch->netdev, "echo of a frame that is not out, id %#x\n",
-				    rx->echo_id);
+	slot = gs_dma_pool_slot(ch->tx_pool, id);
+	/* No reference is needed: a frame that is owed has one for its echo, and while the channel
+	 * runs nobody but the poll settles frames. OWED is the last thing that xmit sets (its
+	 * release pairs with this acquire).
+	 */
+	if (unlikely(!slot || !(smp_load_acquire(&ch->frame[id].state) & BIT(GS_TX_OWED)))) {
+		gs_usb_ng_tx_not_owed(ch, id, rx->echo_id);
 		return;
 	}
 
-	frame = &ch->frame[slot->index];
-	/* While the reference is held the frame stays what it is; OWED is the last thing that
-	 * xmit sets (its release pairs with this acquire)
-	 */
-	if (!(smp_load_acquire(&frame->state) & BIT(GS_TX_OWED))) {
-		gs_usb_ng_count(ch, GS_CH_ECHO_DUPLICATE);
-		goto out_put;
-	}
-	if (!gs_usb_ng_tx_same_id(ch, frame->echo_id, rx->echo_id)) {
+	frame = &ch->frame[id];
+	if (unlikely(!gs_usb_ng_tx_same_id(ch, frame->echo_id, rx->echo_id))) {
 		gs_usb_ng_count(ch, GS_CH_ECHO_STALE);
-		goto out_put;
+		return;
 	}
-	if (!test_and_clear_bit(GS_TX_OWED, &frame->state)) {
-		gs_usb_ng_count(ch, GS_CH_ECHO_DUPLICATE);
-		goto out_put;
-	}
+	/* The completion of the transfer and gs_usb_ng_tx_check_age() may set FAILED meanwhile */
+	clear_bit(GS_TX_OWED, &frame->state);
 
 	WRITE_ONCE(ch->echo_seq, (unsigned long)slot->seq);
 	WRITE_ONCE(ch->echo_stamp, jiffies);
@@ -380,9 +393,6 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 	gs_usb_ng_tx_settle(ch, slot, frame);
 	if (skb)
 		netif_receive_skb(skb);
-
-out_put:
-	gs_usb_ng_tx_put(ch, slot);
 }
 
 /**
