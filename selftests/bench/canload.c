@@ -11,6 +11,8 @@
  *	canload rx BUS[,BUS...] COUNT cl|fd
  *		the emulated adapter sends as fast as it is polled, nobody reads; ends when the
  *		last frame of each bus is in the socket. Needs GS_EMU_CTL.
+ *	canload read BUS[,BUS...] COUNT cl|fd
+ *		the same in bursts of BURST frames, which are read before the next one
  *	canload idle MILLISECONDS
  *		sleeps, to see what the machine does by itself
  *
@@ -36,6 +38,7 @@
 #include "mark.h"
 
 #define BATCH		32
+#define BURST		128
 #define MAX_IFACES	16
 #define RCVBUF		(256 << 20)
 #define TIMEOUT_S	5
@@ -236,16 +239,14 @@ static void tx(char *list, unsigned int count, bool fd_frames, unsigned int dept
 }
 
 /* Each command of @text is answered by a line that says ok */
-static void tell_emulator(const char *port, const char *text, int commands)
+static void tell_emulator(int fd, const char *text, int commands)
 {
 	char reply[1024] = "", *at = reply;
 	size_t have = 0;
 	ssize_t n;
-	int fd;
 
-	fd = open(port, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		die("%s", port);
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		die("emulator");
 	while (commands) {
 		n = read(fd, reply + have, sizeof(reply) - 1 - have);
 		if (n <= 0 || strstr(reply, "err"))
@@ -256,21 +257,24 @@ static void tell_emulator(const char *port, const char *text, int commands)
 			commands--;
 		}
 	}
-	close(fd);
 }
 
-static void rx(char *list, unsigned int count, bool fd_frames)
+/* @burst: frames that are read at a time, on all buses; @count if none is before the end */
+static void rx(char *list, unsigned int count, bool fd_frames, unsigned int burst)
 {
 	const char *port = getenv("GS_EMU_CTL");
 	char hex[2 * CANFD_MAX_DLEN + 1] = "", *command = NULL, *bus[MAX_IFACES];
-	int i, in, end, n_buses = split(list, bus);
-	unsigned int got;
+	int i, in, end, emulator, n_buses = split(list, bus);
+	unsigned int left, got = 0;
 	__u64 start;
 	size_t len = 0;
 	FILE *f;
 
 	if (!port)
 		die("GS_EMU_CTL is not set");
+	emulator = open(port, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (emulator < 0)
+		die("%s", port);
 	for (i = 0; i < (fd_frames ? 8 : 1); i++)
 		strcat(hex, data_hex);
 	f = open_memstream(&command, &len);
@@ -278,7 +282,7 @@ static void rx(char *list, unsigned int count, bool fd_frames)
 		die("no memory");
 	for (i = 0; i < n_buses; i++)
 		fprintf(f, "send bus=%s frame=%03X%s%s count=%u\nsend bus=%s frame=%03X#\n",
-			bus[i], ID_FRAME, fd_frames ? "##1" : "#", hex, count / n_buses, bus[i],
+			bus[i], ID_FRAME, fd_frames ? "##1" : "#", hex, burst / n_buses, bus[i],
 			ID_END);
 	fclose(f);
 	in = can_socket(0, ID_FRAME, CAN_SFF_MASK);
@@ -286,11 +290,15 @@ static void rx(char *list, unsigned int count, bool fd_frames)
 
 	start = now_us();
 	mark_start();
-	tell_emulator(port, command, 2 * n_buses);
-	await_end(end, n_buses);
+	for (left = count; left >= burst; left -= burst) {
+		tell_emulator(emulator, command, 2 * n_buses);
+		await_end(end, n_buses);
+		if (burst < count)
+			got += drain(in, ID_FRAME);
+	}
 	mark_stop();
 	start = now_us() - start;
-	got = drain(in, ID_FRAME);
+	got += drain(in, ID_FRAME);
 	printf("frames=%u lost=%u us=%llu\n", got, count - got, start);
 	free(command);
 }
@@ -321,10 +329,12 @@ int main(int argc, char **argv)
 	if ((argc == 5 || argc == 6) && !strcmp(what, "tx"))
 		tx(argv[2], atoi(argv[3]), is_fd(argv[4]), argc == 6 ? atoi(argv[5]) : 0);
 	else if (argc == 5 && !strcmp(what, "rx"))
-		rx(argv[2], atoi(argv[3]), is_fd(argv[4]));
+		rx(argv[2], atoi(argv[3]), is_fd(argv[4]), atoi(argv[3]));
+	else if (argc == 5 && !strcmp(what, "read"))
+		rx(argv[2], atoi(argv[3]), is_fd(argv[4]), BURST);
 	else if (argc == 3 && !strcmp(what, "idle"))
 		idle(atoi(argv[2]));
 	else
-		die("usage: canload tx|rx|idle ..., see the source");
+		die("usage: canload tx|rx|read|idle ..., see the source");
 	return 0;
 }
