@@ -692,18 +692,6 @@ unsigned int gs_dma_pool_in_use(const struct gs_dma_pool *pool)
 }
 
 /**
- * gs_dma_slot_dir() - who writes and who reads
- * @slot: the slot
- *
- * Context: Any.
- * Return: gs_dma_pool_params.dir
- */
-enum dma_data_direction gs_dma_slot_dir(const struct gs_dma_slot *slot)
-{
-	return slot->pool->params.dir;
-}
-
-/**
  * gs_dma_slot_sync() - hand memory that isn't coherent to the CPU or to the device
  * @slot: the slot
  * @len: how many bytes

@@ -45,7 +45,6 @@ void gs_clock_init(struct gs_clock *clk)
 	clk->sample = 0;
 	clk->near_ns = 0;
 	clk->started = false;
-	clk->rejected = 0;
 }
 
 void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns)
@@ -118,8 +117,8 @@ static void gs_clock_advance_by_host(struct gs_clock *clk, u64 mono_ns)
  * The tolerance grows since the last frame, not since the last answer to a request: an answer may
  * be nonsense that happens to fit, and what it did must not keep frames out.
  *
- * Return: false if @us is further from what the host's clock expects than can be; nothing but
- * the counter of such events has changed then
+ * Return: false if @us is further from what the host's clock expects than can be; nothing has
+ * changed then
  */
 static bool gs_clock_accept(struct gs_clock *clk, u32 us, u64 mono_ns)
 {
@@ -131,10 +130,8 @@ static bool gs_clock_accept(struct gs_clock *clk, u32 us, u64 mono_ns)
 	s64 step = elapsed + off;
 	u64 ns;
 
-	if (abs(off) > tolerance) {
-		clk->rejected++;
+	if (abs(off) > tolerance)
 		return false;
-	}
 
 	if (step >= 0) {
 		gs_clock_advance(clk, step);
@@ -158,9 +155,7 @@ bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 mono_ns)
 		/* The same as last time: that timer stands still. candleLight on STM32F4 answers 0
 		 * always, which would be within the tolerance some day.
 		 */
-		if (us == clk->sample)
-			clk->rejected++;
-		else
+		if (us != clk->sample)
 			taken = gs_clock_accept(clk, us, mono_ns);
 		clk->sample = us;
 		if (!taken)

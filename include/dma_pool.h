@@ -138,7 +138,6 @@ bool gs_dma_slot_last_put(struct gs_dma_slot *slot, int left);
 
 struct gs_dma_slot *gs_dma_pool_slot(struct gs_dma_pool *pool, unsigned int index);
 unsigned int gs_dma_pool_in_use(const struct gs_dma_pool *pool);
-enum dma_data_direction gs_dma_slot_dir(const struct gs_dma_slot *slot);
 void gs_dma_slot_sync(struct gs_dma_slot *slot, size_t len, bool for_cpu);
 void gs_dma_pool_get_info(struct gs_dma_pool *pool, struct gs_dma_pool_info *info);
 

@@ -32,7 +32,6 @@
  * @frame_ns: CLOCK_MONOTONIC of the last frame
  * @sample: latest answer to the TIMESTAMP request
  * @started: gs_clock_start() has been called; before that frames get no time
- * @rejected: samples that were too far from what the host's clock expects
  * @near_ns: CLOCK_REALTIME of a frame that lay on the line, 0 for none; the poll's, as the next two
  * @near_us: its device time
  * @near_until: jiffies until which other frames may be measured from it
@@ -46,7 +45,6 @@ struct gs_clock {
 	u64 frame_ns;
 	u32 sample;
 	bool started;
-	u64 rejected;
 	u64 near_ns;
 	u32 near_us;
 	unsigned long near_until;
