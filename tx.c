@@ -58,6 +58,17 @@ static void gs_usb_ng_tx_put(struct gs_channel *ch, struct gs_dma_slot *slot)
 		gs_usb_ng_tx_wake(ch);
 }
 
+/* The next slot in use, from number *@i on; with a reference to put. NULL after the last. */
+static struct gs_dma_slot *gs_usb_ng_tx_next(struct gs_channel *ch, unsigned int *i)
+{
+	struct gs_dma_slot *slot = NULL;
+
+	while (!slot && *i < ch->dev->profile->in_flight_channel)
+		slot = gs_dma_pool_lookup(ch->tx_pool, (*i)++);
+
+	return slot;
+}
+
 static void gs_usb_ng_tx_mark_failed(struct gs_channel *ch, struct gs_tx_frame *frame)
 {
 	set_bit(GS_TX_FAILED, &frame->state);
@@ -406,7 +417,7 @@ void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
 	struct gs_tx_frame *frame;
 	struct gs_dma_slot *slot;
 	struct gs_channel *ch;
-	unsigned int i, s;
+	unsigned int i, next;
 
 	if (likely(!atomic_read(&dev->tx_failed)) || !atomic_xchg(&dev->tx_failed, 0))
 		return;
@@ -417,17 +428,14 @@ void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
 		if (!smp_load_acquire(&ch->running) || !atomic_xchg(&ch->tx_failed, 0))
 			continue;	/* a stopped channel drops all that is owed */
 
-		for (s = 0; s < dev->profile->in_flight_channel; s++) {
-			slot = gs_dma_pool_lookup(ch->tx_pool, s);
-			if (!slot)
-				continue;
-			frame = &ch->frame[s];
+		for (next = 0; (slot = gs_usb_ng_tx_next(ch, &next));
+		     gs_usb_ng_tx_put(ch, slot)) {
+			frame = &ch->frame[slot->index];
 			if (test_bit(GS_TX_FAILED, &frame->state) &&
 			    test_and_clear_bit(GS_TX_OWED, &frame->state)) {
 				ch->netdev->stats.tx_errors++;
 				gs_usb_ng_tx_drop(ch, slot, frame);
 			}
-			gs_usb_ng_tx_put(ch, slot);
 		}
 		gs_usb_ng_tx_tell_bql(ch);
 	}
@@ -449,14 +457,10 @@ enum gs_tx_age gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age)
 	enum gs_tx_age verdict = GS_TX_FRESH;
 	struct gs_tx_frame *frame;
 	struct gs_dma_slot *slot;
-	unsigned int s;
+	unsigned int next = 0;
 
-	for (s = 0; s < ch->dev->profile->in_flight_channel; s++) {
-		slot = gs_dma_pool_lookup(ch->tx_pool, s);
-		if (!slot)
-			continue;
-
-		frame = &ch->frame[s];
+	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
+		frame = &ch->frame[slot->index];
 		/* One that waits for a place has not been sent yet */
 		if (test_bit(GS_TX_OWED, &frame->state) && list_empty(&frame->waiting) &&
 		    time_after(jiffies, frame->sent + age)) {
@@ -468,7 +472,6 @@ enum gs_tx_age gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age)
 				verdict = GS_TX_OLD;
 			}
 		}
-		gs_usb_ng_tx_put(ch, slot);
 	}
 
 	if (verdict != GS_TX_FRESH)
@@ -557,18 +560,14 @@ void gs_usb_ng_tx_drop_owed(struct gs_channel *ch)
 {
 	struct gs_tx_frame *frame;
 	struct gs_dma_slot *slot;
-	unsigned int s;
+	unsigned int next = 0;
 
-	for (s = 0; s < ch->dev->profile->in_flight_channel; s++) {
-		slot = gs_dma_pool_lookup(ch->tx_pool, s);
-		if (!slot)
-			continue;
-		frame = &ch->frame[s];
+	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
+		frame = &ch->frame[slot->index];
 		if (test_and_clear_bit(GS_TX_OWED, &frame->state)) {
 			gs_usb_ng_count(ch, GS_CH_TX_ABANDONED);
 			gs_usb_ng_tx_drop(ch, slot, frame);
 		}
-		gs_dma_slot_put(slot);
 	}
 
 	atomic_set(&ch->tx_failed, 0);
