@@ -38,8 +38,7 @@ clean:
 	@find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '*.o.d' -o -name Module.symvers \
 		-o -name modules.order \) -type f -exec rm -f {} +
-	@$(MAKE) -s -C selftests/emulator clean
-	@$(MAKE) -s -C selftests/fuzz clean
+	@for d in bench emulator fuzz progs; do $(MAKE) -s -C selftests/$$d clean; done
 
 install: modules
 	@$(MAKE) -s --no-print-directory install-files
