@@ -269,7 +269,7 @@ static void zc_frame(struct kunit *test)
 	/* a socket can't tell */
 	KUNIT_ASSERT_EQ(test, copy->len, mtu);
 	KUNIT_EXPECT_MEMEQ(test, skb->data, copy->data, mtu);
-	KUNIT_EXPECT_EQ(test, skb->protocol, copy->protocol);
+	KUNIT_EXPECT_EQ(test, ntohs(skb->protocol), ntohs(copy->protocol));
 	KUNIT_EXPECT_EQ(test, (int)skb->pkt_type, (int)copy->pkt_type);
 	KUNIT_EXPECT_EQ(test, (int)skb->ip_summed, (int)copy->ip_summed);
 	KUNIT_EXPECT_PTR_EQ(test, skb->dev, zc->netdev);

@@ -11,6 +11,9 @@ GS_CACHE=${GS_USB_NG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gs_usb_ng}
 GS_JOBS=${GS_JOBS:-$(nproc)}
 export GS_TOP GS_CACHE
 
+# "make -s check" must not make the builds silent in here: their output is looked at.
+unset MAKEFLAGS MFLAGS
+
 # The output of a build or a guest is not a dialogue.
 exec </dev/null
 
