@@ -545,6 +545,39 @@ same() {
 	fail "$1: $(lines "$2") frames in ${2##*/}, $(lines "$3") in ${3##*/}, and they differ"
 }
 
+# ---- sockets that nobody reads --------------------------------------------------------
+
+# hold NAME IFACE RCVBUF: a socket that nobody reads until "read_held NAME"
+hold() {
+	mkfifo "$GS_TMP/$1.in"
+	unread "$2" "$3" <"$GS_TMP/$1.in" >"$GS_TMP/$1" 2>&1 &
+	exec {HELD}>"$GS_TMP/$1.in"
+	printf -v "held_$1" %s "$HELD"
+	wait_for 10 "socket $1 on $2" has_lines 1 "$GS_TMP/$1"
+}
+
+# read_held NAME show|count: its frames, and its last line in SAID
+read_held() {
+	local n fd=held_$1
+
+	n=$(lines "$GS_TMP/$1")
+	echo "$2" >&"${!fd}"
+	wait_for 20 "end of $1's frames" said_all "$1" "$n"
+}
+
+said_all() {
+	SAID=$(sed "1,$2d" "$GS_TMP/$1" | grep '^frames=')
+	[ -n "$SAID" ]
+}
+
+# word NAME: of SAID
+word() {
+	local w=" $SAID"
+
+	w=${w#* "$1"=}
+	echo "${w%% *}"
+}
+
 # ---- set-up and cleanup --------------------------------------------------------------
 
 driver_load() {

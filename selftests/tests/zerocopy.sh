@@ -26,37 +26,6 @@ get_copybreak() {
 	ethtool --get-tunable "$A" rx-copybreak | sed -n 's/^rx-copybreak: //p'
 }
 
-# hold NAME IFACE RCVBUF: a socket that nobody reads until "read_held NAME"
-hold() {
-	mkfifo "$GS_TMP/$1.in"
-	unread "$2" "$3" <"$GS_TMP/$1.in" >"$GS_TMP/$1" 2>&1 &
-	exec {HELD}>"$GS_TMP/$1.in"
-	printf -v "held_$1" %s "$HELD"
-	wait_for 10 "socket $1 on $2" has_lines 1 "$GS_TMP/$1"
-}
-
-# read_held NAME show|count: its frames, and its last line in SAID
-read_held() {
-	local n fd=held_$1
-
-	n=$(lines "$GS_TMP/$1")
-	echo "$2" >&"${!fd}"
-	wait_for 20 "end of $1's frames" said_all "$1" "$n"
-}
-
-said_all() {
-	SAID=$(sed "1,$2d" "$GS_TMP/$1" | grep '^frames=')
-	[ -n "$SAID" ]
-}
-
-# word NAME: of SAID
-word() {
-	local w=" $SAID"
-
-	w=${w#* "$1"=}
-	echo "${w%% *}"
-}
-
 # The frames of lib.sh's data, from the bus: ids, lengths, RTR and FD of all kinds
 mixed() {
 	local frame
