@@ -35,10 +35,10 @@
 #include "gs_usb_wire.h"
 #include "zerocopy.h"
 
-/* Pages that the pool keeps when sockets give back more than it needs: the frames of three
- * sockets that were full
+/* Pages that the pool keeps when sockets give back more than it needs, so that readers who lag
+ * by some thousands of frames have nothing mapped for them once they have done so before
  */
-#define GS_ZC_PAGES	128
+#define GS_ZC_PAGES	512
 
 /* The host frame becomes the CAN frame: only what lies between id and data has to move */
 static_assert(offsetof(struct gs_host_frame, data) - offsetof(struct gs_host_frame, can_id) ==
