@@ -445,7 +445,7 @@ def chart(cases, command):
         x += 26 + 7 * len(m)
     return "\n".join([
         '<?xml version="1.0" encoding="UTF-8"?>',
-        "<!-- SPDX-License-Identifier: GPL-2.0-only; made by: %s -->" % command,
+        "<!-- SPDX-License-Identifier: GPL-2.0-only -->",
         '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
         'font-family="sans-serif" font-size="11">' % (left + width + 60, y + 12),
         '<rect width="100%" height="100%" fill="white"/>',
