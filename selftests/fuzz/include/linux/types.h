@@ -23,6 +23,7 @@ typedef __u64 u64;
 #define le32_to_cpu(v)		le32toh(v)
 #define cpu_to_le32(v)		htole32(v)
 #define READ_ONCE(x)		(x)
+#define unlikely(x)		(x)
 
 #define max(a, b) \
 	({ \
