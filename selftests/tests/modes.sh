@@ -162,7 +162,7 @@ test_fd_on_off() {
 	one candlelight-fd
 	eq "MTU" "$(<"/sys/class/net/$A/mtu")" 16
 	up_fd "$A"
-	eq "modes" "$(ctrlmodes "$A")" "FD"
+	eq "modes" "$(ctrlmodes "$A")" "FD TDC-AUTO"
 	eq "MTU" "$(<"/sys/class/net/$A/mtu")" 72
 	eq "mode bit 8 on the wire" $(($(emu_status a:0 mode) & 0x100)) 256
 	down "$A"
