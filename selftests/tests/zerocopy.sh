@@ -179,6 +179,11 @@ test_unload_unread() {
 	eq "frames as sent" "$(grep -c '^123#A5A5A5A5A5A5A5A5$' "$GS_TMP/r")" "$UNREAD"
 }
 
+# gs_usb loses frames of a burst now and then, and counts them
+arrived() {
+	echo $(($(link_stat "$A" rx_packets) + $(link_stat "$A" rx_fifo_errors)))
+}
+
 # full DRIVER: how many of 2000 frames fit into a small socket, in HELD_FRAMES
 full() {
 	local intf
@@ -190,7 +195,7 @@ full() {
 	up "$A" berr-reporting off
 	hold "$1" "$A" 50000
 	emu_ok send bus=t frame=123#1122334455667788 count=2000
-	wait_for 30 "2000 frames" at_least 2000 link_stat "$A" rx_packets
+	wait_for 30 "2000 frames" at_least 2000 arrived
 	read_held "$1" count
 	HELD_FRAMES=$(word frames)
 	note "$1: $HELD_FRAMES frames in a receive buffer of 100000 bytes"
