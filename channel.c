@@ -72,14 +72,16 @@ static int gs_usb_ng_get_berr_counter(const struct net_device *netdev,
 	return 0;
 }
 
-/* As above: the dump asks, memory answers */
+/* As above: the dump asks, memory answers. Of a channel that is down nothing is known. */
 static int gs_usb_ng_get_auto_tdcv(const struct net_device *netdev, u32 *tdcv)
 {
 	struct gs_channel *ch = netdev_priv(netdev);
 	int known = READ_ONCE(ch->tdcv);
 
-	if (READ_ONCE(ch->running) &&
-	    (known < 0 || time_after(jiffies, READ_ONCE(ch->tdcv_stamp) + HZ)))
+	if (!READ_ONCE(ch->running))
+		return -ENODATA;
+
+	if (known < 0 || time_after(jiffies, READ_ONCE(ch->tdcv_stamp) + HZ))
 		gs_usb_ng_recovery_event(ch, GS_EV_REFRESH_TDCV);
 	if (known < 0)
 		return -ENODATA;
@@ -554,8 +556,9 @@ static int gs_usb_ng_tdc_limits(struct gs_channel *ch)
 
 	wrong = gs_wire_check_tdc(&tdc);
 	if (wrong) {
-		dev_warn(&dev->intf->dev, "channel %u: delay compensation: %s\n", ch->index,
-			 wrong);
+		if (gs_usb_ng_may_log(dev))
+			dev_warn(&dev->intf->dev, "channel %u: delay compensation: %s\n",
+				 ch->index, wrong);
 		return -EINVAL;
 	}
 
@@ -662,8 +665,10 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 		if (gs_usb_ng_is_dead(err))
 			goto out_free;
 		if (err) {
-			dev_warn(&dev->intf->dev, "channel %u: delay compensation left out: %pe\n",
-				 index, ERR_PTR(err));
+			if (gs_usb_ng_may_log(dev))
+				dev_warn(&dev->intf->dev,
+					 "channel %u: delay compensation left out: %pe\n", index,
+					 ERR_PTR(err));
 			ch->feature &= ~GS_FEATURE_TDC;
 		}
 	}

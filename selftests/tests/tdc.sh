@@ -88,6 +88,8 @@ test_measured() {
 	local asked
 
 	one candlelight-fd channels=2
+	ok "set" ip link set "$A" type can bitrate 500000 dbitrate 4000000 dsample-point 0.8 fd on
+	eq "measured delay of a channel that was never up" "$(tdc_of "$A" tdcv)" null
 	fd_up "$A"
 	wait_for 10 "measured delay" measured
 	up "$B" bitrate 500000 sjw 1

@@ -11,7 +11,6 @@
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
 #define gs_compat_can_fd(can)		(can)
-#define can_fd_tdc_is_enabled(can)	can_tdc_is_enabled(can)
 #else
 #define gs_compat_can_fd(can)		(&(can)->fd)
 #endif
