@@ -17,14 +17,16 @@
 #define DEFAULT_DATA_RATE	2000000
 #define ERROR_FRAME_BITS	20
 
-/* Frames in one go on a bus without bit times, before USB gets its turn. */
-#define FAST_BATCH		32
+/* Frames in one go before USB gets its turn: on a bus without bit times, or when late. */
+#define BATCH			32
 
 /*
  * The machine that runs us is not a real-time one. A receiver without room
  * holds the bus up for this long before frames are lost.
  */
+/* A receiver without room holds the bus up. A host takes frames for stuck after a second. */
 #define STALL_NS		(500 * NSEC_PER_MSEC)
+#define STALL_NOBODY_NS		(5 * NSEC_PER_SEC)
 
 struct bus_list buses = TAILQ_HEAD_INITIALIZER(buses);
 
@@ -78,7 +80,8 @@ static struct frame *bus_candidate(struct bus *b, struct channel *ch)
 	if (!channel_sends(ch))
 		return NULL;
 	f = channel_next(ch);
-	if (f && ch->no_ack && ch->tec >= 128 && !bus_acked(b, ch, &f->msg))
+	if (f && ch->no_ack && ch->tec >= 128 && !(ch->mode & F_ONE_SHOT) &&
+	    !bus_acked(b, ch, &f->msg))
 		return NULL;
 	return f;
 }
@@ -138,11 +141,25 @@ static void bus_arbitrate(struct bus *b, __u64 start)
 	}
 }
 
+/* Those that were ready, too, hear that they have lost. */
+static void bus_tell_losers(struct bus *b, __u64 start)
+{
+	struct channel *ch;
+	struct frame *f;
+
+	TAILQ_FOREACH(ch, &b->nodes, link) {
+		f = ch == b->tx_channel ? NULL : bus_candidate(b, ch);
+		if (f && f->ready <= start)
+			channel_lost_arbitration(ch, f, start);
+	}
+}
+
 static void bus_begin(struct bus *b, __u64 start)
 {
 	__u32 rate, data_rate;
 
 	bus_arbitrate(b, start);
+	bus_tell_losers(b, start);
 	b->busy = true;
 	b->start = start;
 	b->end = start;
@@ -253,6 +270,7 @@ static void bus_finish(struct bus *b)
 	__u32 rate, data_rate;
 
 	b->busy = false;
+	b->busy_ns += b->end - b->start;
 	b->free_at = b->end;
 	if (!ch && !src)	/* the sender was stopped meanwhile */
 		return;
@@ -277,6 +295,17 @@ static void bus_finish(struct bus *b)
 	b->tx_source = NULL;
 }
 
+/* When the bus goes on though a receiver has no room. */
+static __u64 stall_end(struct bus *b)
+{
+	struct channel *ch;
+
+	TAILQ_FOREACH(ch, &b->nodes, link)
+		if (bus_candidate(b, ch))
+			return b->stalled_since + STALL_NS;
+	return b->stalled_since + STALL_NOBODY_NS;
+}
+
 /* True while the bus has to wait for a receiver that has no room. */
 static bool bus_stalled(struct bus *b)
 {
@@ -284,7 +313,7 @@ static bool bus_stalled(struct bus *b)
 	bool full = false;
 
 	TAILQ_FOREACH(ch, &b->nodes, link)
-		if (ch->started && !device_rx_room(ch->dev))
+		if (ch->started && !device_rx_room(ch))
 			full = true;
 	if (!full) {
 		if (b->stalled_since && b->free_at < now_ns())
@@ -294,7 +323,7 @@ static bool bus_stalled(struct bus *b)
 	}
 	if (!b->stalled_since)
 		b->stalled_since = now_ns();
-	return now_ns() < b->stalled_since + STALL_NS;
+	return now_ns() < stall_end(b);
 }
 
 static void bus_run(struct bus *b)
@@ -321,10 +350,10 @@ static void bus_run(struct bus *b)
 			return;
 		}
 		if (bus_stalled(b)) {
-			timer_set(&b->timer, b->stalled_since + STALL_NS);
+			timer_set(&b->timer, stall_end(b));
 			return;
 		}
-		if (b->fast && batch++ == FAST_BATCH) {
+		if (batch++ == BATCH) {
 			timer_set(&b->timer, now_ns());
 			return;
 		}

@@ -64,6 +64,7 @@ struct bus {
 	unsigned int stalled_on;
 
 	__u64 frames, errors;
+	__u64 busy_ns;		/* how long there was something on it */
 	struct bus_log_entry *log;
 	__u64 logged;
 	FILE *record;

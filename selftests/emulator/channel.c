@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elm.h"
 #include "referee.h"
 
 #define TEC_PASSIVE	128
@@ -232,7 +233,7 @@ static void tx_success(struct channel *ch, struct frame *f, __u64 t)
 	timer_cancel(&ch->flush);
 	if (ch->mbox_len && ch->dev->p->family == FAM_ELM)
 		timer_set(&ch->flush, t + ELM_FLUSH_NS);
-	if (ch->dev->p->echo_when == ECHO_AT_DONE)
+	if (ch->dev->p->echo_when == ECHO_AT_DONE || ch->dev->elm)
 		out_echo(ch, f, t);
 	frame_put(f);
 }
@@ -252,6 +253,19 @@ static void tx_failure(struct channel *ch, struct frame *f, enum bus_error err, 
 	if (ch->dev->p->family == FAM_GS)
 		out_echo(ch, f, t);
 	out_lost(f);
+}
+
+/* Another frame was more urgent: in one-shot mode that was it. */
+void channel_lost_arbitration(struct channel *ch, struct frame *f, __u64 t)
+{
+	if (!(ch->mode & F_ONE_SHOT))
+		return;
+	mbox_remove(ch, f);
+	/* as above */
+	if (ch->dev->p->family == FAM_GS)
+		out_echo(ch, f, t);
+	out_lost(f);
+	out_load(ch, t);
 }
 
 void channel_tx_done(struct channel *ch, struct frame *f, enum bus_error err, __u64 t)
@@ -274,7 +288,11 @@ void channel_rx(struct channel *ch, const struct can_msg *m, __u64 t)
 		ch->rec = ch->rec > 127 ? 120 : ch->rec - 1;
 		counters_changed(ch, t);
 	}
-	if (!device_rx_room(ch->dev)) {
+	if (!filter_accepts(ch, m)) {
+		ch->rx_filtered++;
+		return;
+	}
+	if (!device_rx_room(ch)) {
 		ch->rx_lost++;
 		ch->overflow++;
 		return;
@@ -310,6 +328,7 @@ void channel_start(struct channel *ch, __u32 mode)
 	if (ch->joined)
 		bus_leave(ch->joined, ch);
 	ch->mode = mode;
+	ch->filter_used = ch->filter;
 	ch->tec = 0;
 	ch->rec = 0;
 	ch->overflow = 0;
@@ -322,6 +341,10 @@ void channel_start(struct channel *ch, __u32 mode)
 		ch->inner = bus_alloc("inner");
 	bus_join((mode & inner) == inner ? ch->inner : ch->bus, ch);
 	out_load(ch, now_ns());
+	if (ch->bus_off_at_start)
+		channel_force_bus_off(ch);
+	ch->bus_off_at_start = false;
+	elm_string(ch, "channel opened");
 	ctl_event();
 }
 
@@ -338,6 +361,7 @@ void channel_stop(struct channel *ch, enum reset_keeps keep)
 		bus_leave(ch->joined, ch);
 	timer_cancel(&ch->recover);
 	timer_cancel(&ch->flush);
+	elm_report_load(ch, 0);
 	err_stop(ch);
 	ch->started = false;
 	ch->mode = 0;
@@ -361,6 +385,8 @@ void channel_power_on(struct channel *ch)
 	memset(&ch->bt, 0, sizeof(ch->bt));
 	memset(&ch->dbt, 0, sizeof(ch->dbt));
 	ch->termination = ch->dev->p->family == FAM_CN;
+	filter_accept_all(&ch->filter);
+	filter_accept_all(&ch->filter_used);
 	memset(&ch->ref, 0, sizeof(ch->ref));
 }
 

@@ -133,6 +133,18 @@ static void add_limits(struct device *dev, struct args *a)
 		*limits[i].value = arg_number(a, limits[i].word, *limits[i].value);
 }
 
+static bool add_transport(struct device *dev, struct args *a)
+{
+	const char *name = arg(a, "transport");
+
+	if (!name || !strcmp(name, transport->name))
+		return true;
+	if (!other_transport || strcmp(name, other_transport->name))
+		return false;
+	dev->transport = other_transport;
+	return true;
+}
+
 /* What the command line changes of the personality. */
 static void add_overrides(struct device *dev, struct args *a)
 {
@@ -147,9 +159,15 @@ static void add_overrides(struct device *dev, struct args *a)
 	dev->features = arg_hex(a, "features", dev->features);
 	if (arg_number(a, "term", 0))
 		dev->features |= F_TERMINATION;
+	if (arg_number(a, "filter", 0))
+		dev->features |= F_FILTER;
+	dev->tdcm = arg_number(a, "tdcm", 0);
 	dev->sw_version = arg_hex(a, "sw", dev->sw_version);
 	dev->hw_version = arg_hex(a, "hw", dev->hw_version);
 	dev->ts0 = arg_number(a, "ts0", 0);
+	dev->ppm = arg_number(a, "ppm", 0);
+	dev->packets_s = arg_number(a, "packets_s", 0);
+	dev->socket = arg_number(a, "socket", 0);
 	add_limits(dev, a);
 	if (!arg_number(a, "strings", 1)) {
 		dev->manufacturer = NULL;
@@ -184,6 +202,10 @@ static const char *cmd_add(struct args *a, struct buf *out, struct wait *wait)
 		names[n++] = list;
 	dev = device_create(id, p);
 	add_overrides(dev, a);
+	if (!add_transport(dev, a)) {
+		free(dev);
+		return "no such transport";
+	}
 	if (!n || device_setup(dev, arg_number(a, "channels", p->channels), names, n)) {
 		free(dev);
 		return "bad number of channels or buses";
@@ -195,6 +217,23 @@ static const char *cmd_add(struct args *a, struct buf *out, struct wait *wait)
 			return error;
 		}
 	}
+	return NULL;
+}
+
+/* What may change under a host: features for a driver that binds anew, the time, and whether it is
+ * held to the protocol.
+ */
+static const char *cmd_set(struct args *a, struct buf *out, struct wait *wait)
+{
+	struct device *dev = arg_device(a);
+
+	unused(out, wait);
+	if (!dev)
+		return "no such adapter";
+	dev->features = arg_hex(a, "features", dev->features);
+	dev->ts0 = arg_number(a, "ts", device_ts(dev, now_ns()));
+	dev->epoch = now_ns();
+	dev->unjudged = !arg_number(a, "referee", !dev->unjudged);
 	return NULL;
 }
 
@@ -245,11 +284,20 @@ static const char *cmd_usbreset(struct args *a, struct buf *out, struct wait *wa
 static const char *cmd_suspend(struct args *a, struct buf *out, struct wait *wait)
 {
 	struct device *dev = arg_device(a);
+	const char *power = arg(a, "power"), *at = arg(a, "at");
 
 	unused(out, wait);
 	if (!dev)
 		return "no such adapter";
-	device_suspended(dev);
+	if ((power && strcmp(power, "on") && strcmp(power, "off")) || (at && strcmp(at, "idle")))
+		return "power=on|off and at=idle are all there is";
+	dev->sleep.power_off = power && !strcmp(power, "off");
+	dev->sleep.unplug = arg_number(a, "unplug", 0);
+	dev->sleep.at_idle = at;
+	if (at)
+		device_idle(dev);
+	else
+		device_suspended(dev);
 	return NULL;
 }
 
@@ -274,8 +322,9 @@ static const char *cmd_bus(struct args *a, struct buf *out, struct wait *wait)
 	if (ack)
 		return "ack= is auto, on or off";
 	bus_kick(b);
-	buf_printf(out, " bus=%s fast=%d ack=%s frames=%llu errors=%llu idle=%d\n", b->name,
-		   b->fast, acks[b->ack], b->frames, b->errors, bus_idle(b));
+	buf_printf(out, " bus=%s fast=%d ack=%s frames=%llu errors=%llu busy=%llu idle=%d\n",
+		   b->name, b->fast, acks[b->ack], b->frames, b->errors,
+		   b->busy_ns / NSEC_PER_USEC, bus_idle(b));
 	return NULL;
 }
 
@@ -349,7 +398,10 @@ static void print_channel(const struct channel *ch, struct buf *out)
 	print_bt(out, "dbt", &ch->dbt);
 	buf_printf(out, " drate=%u", ch->has_dbt ? channel_data_rate(ch) : 0);
 	if (ch->has_tdc)
-		buf_printf(out, " tdc=%u/%u/%u", ch->tdc.mode, ch->tdc.tdco, ch->tdc.tdcf);
+		buf_printf(out, " tdc=%u/%u/%u tdcv=%u", ch->tdc.mode, ch->tdc.tdco, ch->tdc.tdcf,
+			   ch->tdc.tdcv);
+	filter_print(&ch->filter, out);
+	buf_printf(out, " filters_set=%u rx_filtered=%llu", ch->filters_set, ch->rx_filtered);
 	buf_printf(out, " state=%s tec=%u rec=%u rx=%llu tx=%llu rx_lost=%llu tx_lost=%llu",
 		   states[ch->state], ch->tec, ch->rec, ch->rx, ch->tx, ch->rx_lost, ch->tx_lost);
 	buf_printf(out, " txq=%u mbox=%u inflight=%u inflight_max=%u termination=%u\n",
@@ -359,7 +411,13 @@ static void print_channel(const struct channel *ch, struct buf *out)
 
 static void print_device(const struct device *dev, struct buf *out)
 {
-	unsigned int i;
+	unsigned int i, in_pending = 0, out_pending = 0, in_queue = 0;
+
+	for (i = 0; i < dev->npairs; i++) {
+		in_pending += dev->pair[i].in_pending;
+		out_pending += dev->pair[i].out_pending;
+		in_queue += dev->pair[i].in_len;
+	}
 
 	buf_printf(out, " %s personality=%s plugged=%d port=%d busid=%s speed=%s", dev->id,
 		   dev->p->name, dev->plugged, dev->port, dev->busid[0] ? dev->busid : "-",
@@ -367,12 +425,13 @@ static void print_device(const struct device *dev, struct buf *out)
 	buf_printf(out, " configured=%u channels=%u features=0x%x identify=%d", dev->configuration,
 		   dev->nchannels, dev->features, dev->identify);
 	buf_printf(out, " in_pending=%u out_pending=%u in_queue=%u tx_fifo=%u pool=%u/%u",
-		   dev->in_pending, dev->out_pending, dev->in_len, dev->tx_len, dev->pool_used,
+		   in_pending, out_pending, in_queue, dev->tx_len, dev->pool_used,
 		   dev->pool_total);
-	buf_printf(out, " in=%llu out=%llu inflight=%u inflight_max=%u ts=%u", dev->in_done,
-		   dev->out_done, dev->inflight, dev->inflight_max,
+	buf_printf(out, " in=%llu out=%llu out_len=%u inflight=%u inflight_max=%u ts=%u",
+		   dev->in_done, dev->out_done, dev->out_len, dev->inflight, dev->inflight_max,
 		   device_ts((struct device *)dev, now_ns()));
-	buf_printf(out, " requests=%u\n", dev->requests);
+	buf_printf(out, " requests=%u packets=%llu elm=%d suspends=%u resets=%u\n", dev->requests,
+		   dev->packets, dev->elm, dev->suspends, dev->resets);
 	for (i = 0; i < dev->nchannels; i++)
 		print_channel(&dev->channels[i], out);
 }
@@ -493,9 +552,14 @@ static const char *cmd_fuzz(struct args *a, struct buf *out, struct wait *wait)
 static const char *cmd_busoff(struct args *a, struct buf *out, struct wait *wait)
 {
 	struct channel *ch = arg_channel(a);
+	const char *at = arg(a, "at");
 
 	unused(out, wait);
-	if (!ch || !ch->started)
+	if (ch && at && !strcmp(at, "start")) {
+		ch->bus_off_at_start = true;
+		return NULL;
+	}
+	if (!ch || !ch->started || at)
 		return "no such channel, or it is stopped";
 	channel_force_bus_off(ch);
 	return NULL;
@@ -582,6 +646,7 @@ static const struct {
 } commands[] = {
 	{ "reset", cmd_reset },
 	{ "add", cmd_add },
+	{ "set", cmd_set },
 	{ "del", cmd_del },
 	{ "plug", cmd_plug },
 	{ "unplug", cmd_unplug },
@@ -605,11 +670,13 @@ static const struct {
 /* All words there are; a command checks them off as it picks them. */
 static const char * const known_words[] = {
 	"id", "personality", "channels", "bus", "serial", "vid", "pid", "hs", "features", "term",
+	"filter", "tdcm",
 	"sw", "hw", "ts0", "plug", "name", "fast", "ack", "frame", "count", "gap", "file",
 	"strings", "fclk", "tseg1_max", "tseg2_max", "sjw_max", "brp_min", "brp_max", "brp_inc",
-	"dtseg1_max", "dbrp_inc",
+	"dtseg1_max", "dbrp_inc", "packets_s", "ppm", "ts", "referee",
 	"seed", "first", "skip", "every", "after", "len", "offset", "at", "during",
 	"speed", "hex", "what", "req", "n", "us", "status", "ch", "tec", "rec", "cond", "timeout",
+	"transport", "socket", "power", "unplug",
 };
 
 static bool word_known(const char *word)

@@ -100,15 +100,19 @@ static __u8 *put_interface(__u8 *p, __u8 number, __u8 endpoints, const __u8 *cla
 	return p + sizeof(d);
 }
 
+/* Packet size of the bulk endpoints. */
+__u16 descr_mps(const struct device *dev)
+{
+	if (dev->high_speed)
+		return 512;
+	/* a high-speed board on a full-speed port */
+	return dev->p->mps > 64 ? 64 : dev->p->mps;
+}
+
 static __u8 *put_endpoint(__u8 *p, const struct device *dev, __u8 address)
 {
-	__u16 mps = dev->p->mps;
+	__u16 mps = descr_mps(dev);
 
-	/* a high-speed board on a full-speed port */
-	if (!dev->high_speed && mps > 64)
-		mps = 64;
-	if (dev->high_speed)
-		mps = 512;
 	p[0] = USB_DT_ENDPOINT_SIZE;
 	p[1] = USB_DT_ENDPOINT;
 	p[2] = address;
@@ -116,6 +120,19 @@ static __u8 *put_endpoint(__u8 *p, const struct device *dev, __u8 address)
 	put_le16(p + 4, mps);
 	p[6] = 0;
 	return p + USB_DT_ENDPOINT_SIZE;
+}
+
+/* With the endpoints of a further channel, which are used in the ELM protocol only */
+static __u8 *put_pair(__u8 *p, const struct device *dev, const __u8 *class, unsigned int i)
+{
+	p = put_interface(p, 1 + i, 2, class, string_index(dev, STR_INTERFACE));
+	p = put_endpoint(p, dev, 0x81 + 2 * i);
+	return put_endpoint(p, dev, 0x02 + 2 * i);
+}
+
+unsigned int descr_interfaces(const struct device *dev)
+{
+	return dev->npairs + dev->p->dfu;
 }
 
 static __u8 *put_dfu(__u8 *p)
@@ -134,6 +151,7 @@ int descr_config(struct device *dev, __u8 *out)
 	const __u8 class[] = { USB_CLASS_VENDOR_SPEC, personality->subclass,
 			       personality->protocol };
 	__u8 *p = out + USB_DT_CONFIG_SIZE;
+	unsigned int i;
 
 	p = put_interface(p, 0, personality->two_out ? 3 : 2, class,
 			  string_index(dev, STR_INTERFACE));
@@ -143,11 +161,13 @@ int descr_config(struct device *dev, __u8 *out)
 	p = put_endpoint(p, dev, 0x02);
 	if (personality->dfu)
 		p = put_dfu(p);
+	for (i = 1; i < dev->npairs; i++)
+		p = put_pair(p, dev, class, i);
 
 	out[0] = USB_DT_CONFIG_SIZE;
 	out[1] = USB_DT_CONFIG;
 	put_le16(out + 2, p - out);
-	out[4] = personality->dfu ? 2 : 1;
+	out[4] = descr_interfaces(dev);
 	out[5] = 1;
 	out[6] = string_index(dev, STR_CONFIG);
 	out[7] = USB_CONFIG_ATT_ONE;
@@ -209,7 +229,7 @@ static int set_configuration(struct device *dev, __u16 value)
 
 static int set_interface(struct device *dev, __u16 alt, __u16 interface)
 {
-	if (alt || interface > dev->p->dfu) {
+	if (alt || interface >= descr_interfaces(dev)) {
 		violation(dev, -1, "set-interface", "interface %u altsetting %u", interface, alt);
 		return -EPIPE;
 	}
@@ -217,9 +237,13 @@ static int set_interface(struct device *dev, __u16 alt, __u16 interface)
 	return 0;
 }
 
-static bool halted(const struct device *dev, __u8 ep)
+static bool halted(struct device *dev, __u8 ep)
 {
-	return ep & USB_DIR_IN ? dev->in_halted : dev->out_halted;
+	const struct pair *pair = usb_pair(dev, ep);
+
+	if (!pair)
+		return false;
+	return ep & USB_DIR_IN ? pair->in_halted : pair->out_halted;
 }
 
 static int std_answer(struct device *dev, const __u8 *setup, __u8 *reply)

@@ -12,7 +12,7 @@
 #include "referee.h"
 
 struct device_list devices = TAILQ_HEAD_INITIALIZER(devices);
-const struct transport *transport;
+const struct transport *transport, *other_transport;
 
 /* How long the host may take to look at what was plugged in */
 #define PLUG_QUIET_NS	(1500 * NSEC_PER_MSEC)
@@ -31,6 +31,7 @@ struct frame *frame_get(void)
 	f->pooled = false;
 	f->echo = false;
 	f->echoed = false;
+	f->elm = false;
 	return f;
 }
 
@@ -56,37 +57,49 @@ void device_pool_give(struct device *dev)
 	dev->pool_used--;
 }
 
-/* Is there room for one more frame from the bus? */
-bool device_rx_room(struct device *dev)
+/* The endpoints of a channel; NULL is none */
+struct pair *device_pair(struct device *dev, const struct channel *ch)
 {
-	if (dev->pool_total)
-		return dev->pool_used < dev->pool_total;
-	return !dev->p->in_queue || dev->in_len < dev->p->in_queue;
+	return dev->elm && ch && ch->idx < dev->npairs ? &dev->pair[ch->idx] : dev->pair;
 }
 
-/* The adapter's 1 MHz counter at a time of ours. */
+/* Is there room for one more frame from the bus? */
+bool device_rx_room(const struct channel *ch)
+{
+	struct device *dev = ch->dev;
+
+	if (dev->pool_total)
+		return dev->pool_used < dev->pool_total;
+	return !dev->p->in_queue || device_pair(dev, ch)->in_len < dev->p->in_queue;
+}
+
+/* The adapter's 1 MHz counter, more or less, at a time of ours. */
 __u32 device_ts(struct device *dev, __u64 t)
 {
-	return dev->ts0 + (__u32)((t - dev->epoch) / NSEC_PER_USEC);
+	__s64 ns = t - dev->epoch;
+
+	ns += ns / 1000000 * dev->ppm;
+	return dev->ts0 + (__u32)(ns / (__s64)NSEC_PER_USEC);
 }
 
 void device_to_host(struct device *dev, struct frame *f)
 {
-	if (dev->p->in_queue && !f->raw && dev->in_len >= dev->p->in_queue) {
+	struct pair *pair = device_pair(dev, f->ch);
+
+	if (dev->p->in_queue && !f->raw && pair->in_len >= dev->p->in_queue) {
 		if (f->echo)
 			referee_gone(f->ch, f->echo_id);
 		frame_put(f);
 		return;
 	}
-	TAILQ_INSERT_TAIL(&dev->in_fifo, f, link);
-	dev->in_len++;
+	TAILQ_INSERT_TAIL(&pair->in_fifo, f, link);
+	pair->in_len++;
 	device_pump(dev);
 }
 
-/* Drops what waits for the host from one channel, or from all if ch is NULL. */
-void device_purge_in(struct device *dev, struct channel *ch, bool keep_armed)
+static void purge_pair(struct pair *pair, struct channel *ch, bool keep_armed)
 {
-	struct frame *f = TAILQ_FIRST(&dev->in_fifo), *next;
+	struct frame *f = TAILQ_FIRST(&pair->in_fifo), *next;
 
 	if (f && keep_armed)
 		f = TAILQ_NEXT(f, link);
@@ -94,10 +107,19 @@ void device_purge_in(struct device *dev, struct channel *ch, bool keep_armed)
 		next = TAILQ_NEXT(f, link);
 		if (ch && f->ch != ch)
 			continue;
-		TAILQ_REMOVE(&dev->in_fifo, f, link);
-		dev->in_len--;
+		TAILQ_REMOVE(&pair->in_fifo, f, link);
+		pair->in_len--;
 		frame_put(f);
 	}
+}
+
+/* Drops what waits for the host from one channel, or from all if ch is NULL. */
+void device_purge_in(struct device *dev, struct channel *ch, bool keep_armed)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->npairs; i++)
+		purge_pair(&dev->pair[i], ch, keep_armed);
 }
 
 /* Queues bytes as one IN transfer, whatever they mean. */
@@ -123,6 +145,8 @@ void device_pump(struct device *dev)
 	dev->pumping = true;
 	do {
 		before = dev->in_done + dev->out_done;
+		if (dev->out_turn)
+			usb_pump_out(dev);
 		usb_pump_in(dev);
 		usb_pump_out(dev);
 	} while (dev->in_done + dev->out_done != before);
@@ -185,38 +209,57 @@ void device_power_on(struct device *dev)
 	dev->pulled = false;
 	dev->opened = false;
 	dev->resuming = false;
+	dev->power_lost = false;
 	unpost_out(dev);
 	dev->epoch = now_ns();
 	dev->configuration = 0;
-	dev->in_halted = false;
-	dev->out_halted = false;
-	dev->in_live = false;
+	for (i = 0; i < dev->npairs; i++) {
+		dev->pair[i].in_halted = false;
+		dev->pair[i].out_halted = false;
+		dev->pair[i].in_live = false;
+	}
 	dev->identify = false;
+	dev->elm = false;
+	dev->blobs = false;
 	dev->last_error = 2;
 	dev->inflight = 0;
+	memset(&dev->sleep, 0, sizeof(dev->sleep));
 }
 
 /* SET_CONFIGURATION or SET_INTERFACE: the endpoints start anew. */
 void device_configured(struct device *dev)
 {
-	dev->in_halted = false;
-	dev->out_halted = false;
+	unsigned int i;
+
+	for (i = 0; i < dev->npairs; i++) {
+		dev->pair[i].in_halted = false;
+		dev->pair[i].out_halted = false;
+	}
 	post_out(dev);
 }
 
 /* A reset of the USB, or the configuration taken away. CAN may well go on. */
 void device_bus_reset(struct device *dev)
 {
-	struct frame *f = TAILQ_FIRST(&dev->in_fifo);
+	struct frame *f;
 	unsigned int i;
 
 	emu_log("%s bus reset", dev->id);
+	dev->resets++;
+	if (dev->power_lost) {
+		device_power_on(dev);
+		dev->resuming = true;
+		return;
+	}
 	dev->configuration = 0;
 	dev->resuming = true;
-	/* what was armed on the endpoint is gone */
-	if (f) {
-		TAILQ_REMOVE(&dev->in_fifo, f, link);
-		dev->in_len--;
+	/* what was armed on the endpoints is gone */
+	for (i = 0; i < dev->npairs; i++) {
+		f = TAILQ_FIRST(&dev->pair[i].in_fifo);
+		if (!f)
+			continue;
+		TAILQ_REMOVE(&dev->pair[i].in_fifo, f, link);
+		dev->pair[i].in_len--;
 		frame_put(f);
 	}
 	if (dev->p->family != FAM_CN)
@@ -229,9 +272,17 @@ void device_bus_reset(struct device *dev)
 /* The bus was suspended: what is left depends on the firmware. */
 void device_suspended(struct device *dev)
 {
+	struct sleep sleep = dev->sleep;
 	unsigned int i;
 
+	memset(&dev->sleep, 0, sizeof(dev->sleep));
+	emu_log("%s suspended%s%s", dev->id, sleep.power_off ? ", power off" : "",
+		sleep.unplug ? ", unplugged" : "");
+	dev->suspends++;
+	dev->power_lost = sleep.power_off;
 	dev->resuming = true;
+	if (sleep.unplug)
+		fault_pull(dev);
 	if (dev->p->family != FAM_CL && dev->p->family != FAM_ELM)
 		return;
 	for (i = 0; i < dev->nchannels; i++)
@@ -239,12 +290,32 @@ void device_suspended(struct device *dev)
 	device_purge_in(dev, NULL, false);
 }
 
+/* A host that goes to sleep has stopped all channels and taken back its IN transfers; nobody there
+ * can tell us any more.
+ */
+void device_idle(struct device *dev)
+{
+	unsigned int i;
+
+	if (!dev->sleep.at_idle)
+		return;
+	for (i = 0; i < dev->npairs; i++)
+		if (dev->pair[i].in_pending)
+			return;
+	for (i = 0; i < dev->nchannels; i++)
+		if (dev->channels[i].started)
+			return;
+	device_suspended(dev);
+}
+
 struct device *device_create(const char *id, const struct personality *p)
 {
 	struct device *dev = xzalloc(sizeof(*dev));
+	unsigned int i;
 
 	snprintf(dev->id, sizeof(dev->id), "%s", id);
 	dev->p = p;
+	dev->transport = transport;
 	dev->vid = p->vid;
 	dev->pid = p->pid;
 	dev->sw_version = p->sw_version;
@@ -253,21 +324,33 @@ struct device *device_create(const char *id, const struct personality *p)
 	dev->features = p->features;
 	dev->fclk = p->fclk;
 	dev->nominal = p->nominal;
-	dev->data = p->data;
+	/* a classic controller that is said to know FD has to have some */
+	dev->data = p->data.brp_max ? p->data : p->nominal;
 	dev->interface = p->interface;
 	dev->config = p->config;
 	dev->manufacturer = p->manufacturer;
 	dev->product = p->product;
 	dev->serial = p->serial;
 	dev->port = -1;
-	TAILQ_INIT(&dev->in_xfers);
-	TAILQ_INIT(&dev->out_xfers);
+	for (i = 0; i < MAX_PAIRS; i++) {
+		TAILQ_INIT(&dev->pair[i].in_xfers);
+		TAILQ_INIT(&dev->pair[i].out_xfers);
+		TAILQ_INIT(&dev->pair[i].in_fifo);
+	}
 	TAILQ_INIT(&dev->ctrl_xfers);
-	TAILQ_INIT(&dev->in_fifo);
 	TAILQ_INIT(&dev->tx_fifo);
 	TAILQ_INIT(&dev->late);
 	fault_init(dev);
+	usb_init(dev);
 	return dev;
+}
+
+/* What holds for the data phase: without BT_CONST_EXT the host knows nominal limits only. */
+const struct bt_limits *device_data_limits(const struct device *dev)
+{
+	const struct personality *p = dev->p;
+
+	return dev->features & F_BT_CONST_EXT && p->data.brp_max ? &p->data : &p->nominal;
 }
 
 /* Wires the channels; the last bus of the list serves the rest of them. */
@@ -280,6 +363,9 @@ int device_setup(struct device *dev, unsigned int nchannels, char *const *bus_na
 	if (!nchannels || nchannels > MAX_CHANNELS)
 		return -EINVAL;
 	dev->nchannels = nchannels;
+	dev->npairs = 1;
+	if (p->family == FAM_ELM)
+		dev->npairs = nchannels < MAX_PAIRS ? nchannels : MAX_PAIRS;
 	dev->channels = xzalloc(nchannels * sizeof(*dev->channels));
 	for (i = 0; i < nchannels; i++) {
 		last = i < nbuses ? i : nbuses - 1;
@@ -312,7 +398,7 @@ int device_plug(struct device *dev)
 	device_power_on(dev);
 	dev->plugged = true;
 	dev->quiet_from = now_ns() + PLUG_QUIET_NS;
-	ret = transport->plug(dev);
+	ret = dev->transport->plug(dev);
 	if (ret)
 		dev->plugged = false;
 	emu_log("%s plug port=%d busid=%s: %d", dev->id, dev->port, dev->busid, ret);
@@ -325,7 +411,7 @@ void device_unplug(struct device *dev)
 		return;
 	emu_log("%s unplug", dev->id);
 	dev->plugged = false;
-	transport->unplug(dev);
+	dev->transport->unplug(dev);
 	usb_cancel_all(dev);
 	device_power_on(dev);
 	ctl_event();
@@ -338,6 +424,7 @@ void device_destroy(struct device *dev)
 	device_unplug(dev);
 	device_power_on(dev);
 	fault_clear(dev);
+	timer_cancel(&dev->wire_timer);
 	for (i = 0; i < dev->nchannels; i++)
 		if (dev->channels[i].inner)
 			bus_free(dev->channels[i].inner);

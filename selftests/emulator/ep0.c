@@ -8,7 +8,10 @@
 #include <linux/usb/ch9.h>
 #include <string.h>
 
+#include "elm.h"
 #include "referee.h"
+
+#define ELM_LOAD_MAX	100	/* intervals of 100 ms */
 
 static void put_limits(__u8 *p, const struct bt_limits *lim)
 {
@@ -42,7 +45,7 @@ static int do_host_format(struct device *dev, struct channel *ch, const __u8 *da
 static int set_timing(struct channel *ch, const __u8 *data, bool is_data)
 {
 	const struct personality *p = ch->dev->p;
-	const struct bt_limits *lim = is_data ? &p->data : &p->nominal;
+	const struct bt_limits *lim = is_data ? device_data_limits(ch->dev) : &p->nominal;
 	struct bittiming bt = get_bittiming(data);
 
 	ch->dev->opened = true;
@@ -103,6 +106,7 @@ static int start(struct channel *ch, __u32 flags)
 	/* candleLight FD builds know one-shot without saying so */
 	flags &= dev->features | (p->family == FAM_CL ? F_ONE_SHOT : 0);
 	if (p->family == FAM_ELM) {
+		dev->blobs = dev->elm && flags & F_ELM_BLOBS;
 		flags &= ~(F_ELM_PROTOCOL | F_ELM_BLOBS);
 		/* a data bit timing is what turns FD on here */
 		flags = ch->has_dbt ? flags | F_FD : flags & ~F_FD;
@@ -122,6 +126,7 @@ static int do_mode(struct device *dev, struct channel *ch, const __u8 *data, __u
 
 	(void)reply;
 	referee_mode(ch, mode, flags);
+	elm_mode(dev, flags);
 	if (mode == MODE_START)
 		return start(ch, flags);
 	if (mode != MODE_RESET)
@@ -213,12 +218,8 @@ static int do_get_state(struct device *dev, struct channel *ch, const __u8 *data
 
 static int do_set_filter(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	(void)reply;
-	if (data[0] == 1 && !get_le32(data + 12))
-		return ch->started ? -EBUSY : 0;
-	violation(dev, ch->idx, "filter", "bank type %u, FIFO image 0x%x", data[0],
-		  get_le32(data + 12));
-	return -EINVAL;
+	unused(dev, reply);
+	return filter_set(ch, data);
 }
 
 static int do_get_filter(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
@@ -230,11 +231,15 @@ static int do_get_filter(struct device *dev, struct channel *ch, const __u8 *dat
 
 static int do_get_tdc_const(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
 {
-	unused(dev, ch, data);
+	unused(ch, data);
 	memset(reply, 0, 28);
+	if (dev->tdcm) {
+		put_le32(reply, 1);
+		put_le32(reply + 4, 127);
+	}
 	put_le32(reply + 12, 127);
 	put_le32(reply + 20, 127);
-	put_le32(reply + 24, TDC_OFF | TDC_AUTO);
+	put_le32(reply + 24, TDC_OFF | TDC_AUTO | (dev->tdcm ? TDC_MANUAL : 0));
 	return 0;
 }
 
@@ -246,9 +251,7 @@ static int do_set_tdc(struct device *dev, struct channel *ch, const __u8 *data, 
 	};
 
 	unused(dev, reply);
-	referee_tdc(ch, &t);
-	if (ch->started || t.tdco > 127 || t.tdcf > 127 || t.tdcv ||
-	    (t.mode != TDC_OFF && t.mode != TDC_AUTO) || (t.mode == TDC_AUTO && !t.tdco))
+	if (!referee_tdc(ch, &t))
 		return -EINVAL;
 	ch->tdc = t;
 	ch->has_tdc = true;
@@ -274,6 +277,15 @@ static int do_get_lasterror(struct device *dev, struct channel *ch, const __u8 *
 {
 	unused(ch, data);
 	reply[0] = dev->last_error;
+	return 0;
+}
+
+static int do_busloadreport(struct device *dev, struct channel *ch, const __u8 *data, __u8 *reply)
+{
+	unused(dev, reply);
+	if (data[0] > ELM_LOAD_MAX || !ch->started)
+		return -EINVAL;
+	elm_report_load(ch, data[0]);
 	return 0;
 }
 
@@ -308,6 +320,8 @@ static const struct request requests[] = {
 	[REQ_GET_TDC] = { "GET_TDC", true, true, 16, F_TDC, do_get_tdc },
 	[REQ_ELM_GET_LASTERROR] = { "ELM_GET_LASTERROR", true, true, 1, F_ELM_PROTOCOL,
 				    do_get_lasterror },
+	[REQ_ELM_BUSLOADREPORT] = { "ELM_SET_BUSLOADREPORT", false, true, 1, F_ELM_PROTOCOL,
+				    do_busloadreport },
 	[REQ_BUS_OFF_RECOVERY] = { "BUS_OFF_RECOVERY", false, true, 4, F_BUS_OFF_RECOVERY,
 				   do_bus_off_recovery },
 };
@@ -328,8 +342,10 @@ const struct request *ep0_lookup(const struct device *dev, const __u8 *setup)
 		return NULL;
 	if (number >= ARRAY_SIZE(requests))
 		return NULL;
+	/* most of ELM's own are there while its protocol is in use */
+	if (number == REQ_ELM_BUSLOADREPORT && !dev->elm)
+		return NULL;
 	r = &requests[number];
-	/* CANnectivity's and ELM's meaning of bits 16 to 18 is not candleLight's */
 	if (!r->fn || (r->feature & dev->features) != r->feature)
 		return NULL;
 	return r;

@@ -21,7 +21,7 @@ static void send(struct channel *ch, __u32 id, const __u8 *data, __u64 t)
 	struct frame *f;
 
 	/* error status is only read while a buffer is free */
-	if (!device_rx_room(dev))
+	if (!device_rx_room(ch))
 		return;
 	f = frame_get();
 	f->ch = ch;
@@ -127,7 +127,7 @@ static void elm_send(struct channel *ch, __u32 id, __u8 app, __u8 extra, __u64 t
 	else
 		id |= CAN_ERR_CRTL;
 	if (ch->state != CAN_STATE_BUS_OFF)
-		data[1] = ctrl_bits(ch->state, ch->tec, ch->rec) | extra;
+		data[1] = ctrl_bits(ch->state, ch->tec, ch->rec) | (ch->dev->elm ? 0 : extra);
 	if (ch->no_ack)
 		id |= CAN_ERR_ACK;
 	data[5] = app;

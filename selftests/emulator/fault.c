@@ -31,6 +31,7 @@ static const struct {
 	{ "in-drop", DO_DROP, AT_IN, 0 },
 	{ "out-status", DO_STATUS, AT_OUT, 0 },
 	{ "out-hang", DO_HANG, AT_OUT, 0 },
+	{ "out-taken", DO_TAKE, AT_OUT, 0 },
 	{ "drop-echo", DO_DROP, AT_ECHO, 0 },
 	{ "dup-echo", DO_DUP, AT_ECHO, 0 },
 	{ "late-echo", DO_LATE, AT_ECHO, 0 },
@@ -102,13 +103,15 @@ int fault_refuses(struct device *dev, const struct fault *f)
 }
 
 /* A transfer that waits for data fails at once, unless the rule counts them. */
-bool fault_in_idle(struct device *dev, int *status)
+bool fault_in_idle(struct device *dev, unsigned int pair, int *status)
 {
 	struct fault *f;
 
 	TAILQ_FOREACH(f, &dev->faults, link) {
-		if (!ripe(f) || f->at != AT_IN || f->action != DO_STATUS || f->counted ||
-		    f->ch >= 0)
+		if (!ripe(f) || f->at != AT_IN || f->action != DO_STATUS || f->counted)
+			continue;
+		/* one of a channel waits for its frames, unless it has the endpoint for itself */
+		if (f->ch >= 0 && (!dev->elm || f->ch != (int)pair))
 			continue;
 		f->count--;
 		*status = f->status;
@@ -282,8 +285,8 @@ int fault_add(struct device *dev, const struct fault *rule, const char *what, co
 	f->status = kinds[i].status ? kinds[i].status : status_code(status);
 	if (!strcmp(what, "zero"))
 		f->len = 0;
-	if (!place(f, kinds[i].at, at) || (f->action == DO_STATUS && f->status >= 0) ||
-	    f->req > 255) {
+	if (!place(f, kinds[i].at, at) || f->req > 255 ||
+	    ((f->action == DO_STATUS || f->action == DO_TAKE) && f->status >= 0)) {
 		free(f);
 		return -EINVAL;
 	}

@@ -22,6 +22,7 @@ enum fault_do {
 	DO_SHORT,		/* half of the answer */
 	DO_DATA,		/* other bytes, another length */
 	DO_HANG,		/* never an answer */
+	DO_TAKE,		/* the same status, but the device has taken what came */
 	DO_DROP,		/* lost, and nobody is told */
 	DO_DUP, DO_LATE, DO_SWAP,	/* of an echo */
 	DO_UNPLUG,		/* the cable is pulled */
@@ -58,7 +59,7 @@ int fault_bytes(const struct fault *f, __u8 *data, int len, int size);
 
 /* Status of a control request that a rule keeps from being looked at, or 0. */
 int fault_refuses(struct device *dev, const struct fault *f);
-bool fault_in_idle(struct device *dev, int *status);
+bool fault_in_idle(struct device *dev, unsigned int pair, int *status);
 bool fault_echo(struct device *dev, struct frame *f);
 void fault_pull(struct device *dev);
 

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "elm.h"
+
 /*
  * Writes f->wire as the firmware would send it. The frame's flag FD decides
  * about the size, the channel's mode about the timestamp.
@@ -16,6 +18,10 @@ void frame_encode(struct frame *f, __u8 flags)
 	bool fd = flags & MSG_FD;
 	__u8 *w = f->wire;
 
+	if (f->ch->dev->elm) {
+		elm_encode(f, flags);
+		return;
+	}
 	memset(w, 0, sizeof(f->wire));
 	put_le32(w + HF_ECHO_ID, f->echo_id);
 	w[HF_CHANNEL] = f->ch->idx;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "elm.h"
 
 /* Numbers at which arithmetic goes wrong. */
 static const __u32 edges[] = {
@@ -245,6 +246,61 @@ static int frame(struct rng *r, const struct device *dev, __u8 *data)
 	return dev->channels[ch].mode & F_HW_TIMESTAMP ? len + HF_TIMESTAMP : len;
 }
 
+/* One message of the ELM protocol, that is mostly right. */
+static unsigned int message(struct rng *r, const struct device *dev, __u8 *data)
+{
+	bool stamped = dev->channels[0].mode & F_HW_TIMESTAMP;
+	unsigned int fixed, len, n = 0;
+
+	fill(r, data, 80);
+	data[1] = ELM_TX_ECHO + below(r, 5);
+	switch (data[1]) {
+	case ELM_TX_ECHO:
+		data[2] = echo_id(r, dev, 0);
+		fixed = 3;
+		break;
+	case ELM_RX_FRAME:
+		data[2] = one_in(r, 3) ? MSG_FD : 0;
+		data[6] &= one_in(r, 8) ? 0xff : 0x9f;
+		n = below(r, data[2] ? 17 : 9);
+		fixed = 7;
+		break;
+	case ELM_ERROR:
+		put_le32(data + 2, CAN_ERR_FLAG | (next(r) & 0x3ff));
+		fixed = 14;
+		break;
+	case ELM_STRING:
+		stamped = false;
+		fixed = 2 + below(r, 30);
+		break;
+	default:
+		stamped = false;
+		fixed = 3;
+	}
+	len = fixed + (stamped ? 4 : 0) + n;
+	data[0] = len;
+	return len;
+}
+
+static int messages(struct rng *r, const struct device *dev, __u8 *data)
+{
+	unsigned int n = 1 + below(r, 5), pos = n > 1 ? 2 : 0, i;
+
+	for (i = 0; i < n; i++)
+		pos += message(r, dev, data + pos);
+	if (n > 1) {
+		data[0] = n;
+		data[1] = ELM_RX_BLOB;
+	}
+	return pos;
+}
+
+/* What this device sends, or nearly. */
+static int good(struct rng *r, const struct device *dev, __u8 *data)
+{
+	return dev->elm ? messages(r, dev, data) : frame(r, dev, data);
+}
+
 int fuzz_in(struct device *dev, __u64 seed, __u64 n, __u8 *data)
 {
 	struct rng r = begin(seed, FUZZ_KINDS, n);
@@ -263,14 +319,14 @@ int fuzz_in(struct device *dev, __u64 seed, __u64 n, __u8 *data)
 	case 4:
 	case 5:
 	case 6:
-		len = frame(&r, dev, data);
+		len = good(&r, dev, data);
 		return stretch(&r, data, len, FUZZ_MAX);
 	case 7 ... 15:
-		len = frame(&r, dev, data);
+		len = good(&r, dev, data);
 		spoil(&r, data, len);
 		return len;
 	default:
-		return frame(&r, dev, data);
+		return good(&r, dev, data);
 	}
 }
 

@@ -12,7 +12,7 @@
 #include "device.h"
 
 static const char usage[] =
-	"usage: gs-usb-emu --transport vhci|redir:SOCK[,SOCK...] --ctl SOCK [--log FILE]\n"
+	"usage: gs-usb-emu --transport vhci|gadget|redir:SOCK[,SOCK...] --ctl SOCK [--log FILE]\n"
 	"       gs-usb-emu --list\n";
 
 static void list(void)
@@ -40,6 +40,12 @@ static int set_transport(const char *name)
 {
 	if (!strcmp(name, "vhci")) {
 		transport = &usbip_transport;
+		/* the kernel is this one, so it may have raw-gadget */
+		other_transport = &gadget_transport;
+		return 0;
+	}
+	if (!strcmp(name, "gadget")) {
+		transport = &gadget_transport;
 		return 0;
 	}
 	if (strncmp(name, "redir:", 6))

@@ -4,6 +4,7 @@
  * various firmwares.
  */
 #include "device.h"
+#include "elm.h"
 #include "referee.h"
 
 #define CTP_MAX_ID	32
@@ -52,9 +53,13 @@ void out_lost(struct frame *f)
 void out_echo(struct channel *ch, struct frame *f, __u64 t)
 {
 	const struct personality *p = ch->dev->p;
-	struct frame *e = frame_get();
+	struct frame *e;
 	__u8 flags = f->msg.flags;
 
+	/* a frame without marker has none */
+	if (ch->dev->elm && !f->echo_id)
+		return;
+	e = frame_get();
 	e->ch = ch;
 	e->echo = true;
 	e->echo_id = f->echo_id & p->echo_mask;
@@ -97,7 +102,7 @@ void out_load(struct channel *ch, __u64 t)
 			dev->tx_len--;
 		else
 			ch->txq_len--;
-		if (dev->p->echo_when == ECHO_AT_MAILBOX)
+		if (dev->p->echo_when == ECHO_AT_MAILBOX && !dev->elm)
 			out_echo(ch, f, now_ns());
 		/* not before it arrived */
 		channel_mbox_add(ch, f, f->ready > t ? f->ready : t);
@@ -140,7 +145,8 @@ static bool refused(struct channel *ch, const struct frame *f)
 	}
 }
 
-static void queue_frame(struct channel *ch, struct frame *f)
+/* To the mailboxes, when it is its turn. */
+void out_queue(struct channel *ch, struct frame *f)
 {
 	struct device *dev = ch->dev;
 	const struct personality *p = dev->p;
@@ -176,8 +182,13 @@ enum out_verdict out_transfer(struct device *dev, const struct xfer *x)
 
 	if (!has_room(dev, x))
 		return OUT_NAK;
-	referee_out(dev, x);
 	dev->out_done++;
+	dev->out_len = x->len;
+	if (dev->elm) {
+		elm_out(dev, x);
+		return OUT_TAKEN;
+	}
+	referee_out(dev, x);
 	f = frame_get();
 	f->pooled = dev->pool_total;
 	if (dev->p->when_full == FULL_DEAD) {
@@ -201,6 +212,6 @@ enum out_verdict out_transfer(struct device *dev, const struct xfer *x)
 	if (dev->p->echo_when == ECHO_AT_ONCE)
 		ctp_send(ch, f);
 	else
-		queue_frame(ch, f);
+		out_queue(ch, f);
 	return OUT_TAKEN;
 }

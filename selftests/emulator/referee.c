@@ -30,7 +30,7 @@ void violation(struct device *dev, int ch, const char *rule, const char *fmt, ..
 	char who[48];
 	va_list ap;
 
-	if (fuzz_excuses(dev, rule))
+	if (dev->unjudged || fuzz_excuses(dev, rule))
 		return;
 	if (ch < 0)
 		snprintf(who, sizeof(who), "%s", dev->id);
@@ -83,6 +83,26 @@ unsigned int violations_count(const char *rule)
 	return n;
 }
 
+/*
+ * Advertised bits that are somebody else's: 16 to 18 are candleLight's, and mean
+ * something else, or nothing, where 14 is set; ELM's 12 is no berr-reporting. 16 is
+ * about a controller that does not know FD.
+ */
+static __u32 foreign_features(const struct device *dev)
+{
+	const struct personality *p = dev->p;
+	bool elm = dev->features & F_ELM_PROTOCOL;
+	__u32 foreign = 0;
+
+	if (elm || (p->family != FAM_CL && p->family != FAM_CL_OLD))
+		foreign |= F_FILTER | F_TDC | F_BUS_OFF_RECOVERY;
+	if (dev->features & F_FD)
+		foreign |= F_FILTER;
+	if (elm && p->family == FAM_ELM)
+		foreign |= F_BERR_REPORTING;
+	return foreign;
+}
+
 void referee_request(struct device *dev, const __u8 *setup, const struct request *r)
 {
 	__u16 value = get_le16(setup + 2), index = get_le16(setup + 4);
@@ -94,6 +114,9 @@ void referee_request(struct device *dev, const __u8 *setup, const struct request
 			  setup[0]);
 		return;
 	}
+	if (r->feature & foreign_features(dev))
+		violation(dev, -1, "foreign-request", "%s with features 0x%x", r->name,
+			  dev->features);
 	if (in != r->in)
 		violation(dev, -1, "direction", "%s sent as 0x%02x", r->name, setup[0]);
 	if ((setup[0] & ~USB_DIR_IN) != (USB_TYPE_VENDOR | USB_RECIP_INTERFACE))
@@ -129,16 +152,20 @@ void referee_bittiming(struct channel *ch, const struct bittiming *bt,
 		ch->ref.bt_seen = true;
 }
 
-void referee_tdc(struct channel *ch, const struct tdc *tdc)
+/* Does the firmware take it? Anything else is a violation. */
+bool referee_tdc(struct channel *ch, const struct tdc *tdc)
 {
-	bool off = tdc->mode == TDC_OFF, automatic = tdc->mode == TDC_AUTO;
+	bool off = tdc->mode == TDC_OFF && !tdc->tdcv;
+	bool automatic = tdc->mode == TDC_AUTO && !tdc->tdcv && tdc->tdco;
+	bool manual = ch->dev->tdcm && tdc->mode == TDC_MANUAL && tdc->tdcv && tdc->tdco;
 
 	ch->ref.tdc_seen = true;
-	if ((off || (automatic && !tdc->tdcv && tdc->tdco)) && tdc->tdco <= 127 &&
+	if ((off || automatic || manual) && tdc->tdcv <= 127 && tdc->tdco <= 127 &&
 	    tdc->tdcf <= 127 && !ch->started)
-		return;
+		return true;
 	violation(ch->dev, ch->idx, "tdc", "mode %u tdcv %u tdco %u tdcf %u%s", tdc->mode,
 		  tdc->tdcv, tdc->tdco, tdc->tdcf, ch->started ? " while started" : "");
+	return false;
 }
 
 /* What a channel must have been told before START, as one table. */
@@ -184,12 +211,33 @@ static bool unadvertised_flag(const struct start_ctx *c)
 
 static bool forbidden_flag(const struct start_ctx *c)
 {
-	return c->flags & c->ch->dev->features & ~MODE_FLAGS;
+	const struct device *dev = c->ch->dev;
+	__u32 allowed = MODE_FLAGS & ~foreign_features(dev);
+
+	if (dev->p->family == FAM_ELM && c->flags & F_ELM_PROTOCOL)
+		allowed |= F_ELM_PROTOCOL | F_ELM_BLOBS;
+	return c->flags & dev->features & ~allowed;
+}
+
+/* Who has channels without endpoints of their own, or firmware with faults that cost frames. */
+static bool elm_unfit(const struct start_ctx *c)
+{
+	const struct device *dev = c->ch->dev;
+
+	return c->flags & F_ELM_PROTOCOL &&
+	       (dev->nchannels > MAX_PAIRS || dev->hw_version != 0x200 ||
+		dev->sw_version < 0x260803);
 }
 
 static bool no_in_transfer(const struct start_ctx *c)
 {
-	return !c->ch->dev->in_live;
+	const struct channel *ch = c->ch;
+	const struct pair *pair = ch->dev->pair;
+
+	if (c->flags & F_ELM_PROTOCOL && ch->idx < ch->dev->npairs)
+		pair += ch->idx;
+
+	return !pair->in_live;
 }
 
 static bool mixed_timestamps(const struct start_ctx *c)
@@ -216,6 +264,7 @@ static const struct {
 	{ "start-without-tdc", no_tdc },
 	{ "unadvertised-flag", unadvertised_flag },
 	{ "forbidden-flag", forbidden_flag },
+	{ "elm-unfit", elm_unfit },
 	{ "start-without-in", no_in_transfer },
 	{ "mixed-timestamps", mixed_timestamps },
 };

@@ -19,7 +19,7 @@ struct request;
 void referee_request(struct device *dev, const __u8 *setup, const struct request *r);
 void referee_bittiming(struct channel *ch, const struct bittiming *bt,
 		       const struct bt_limits *lim, bool data);
-void referee_tdc(struct channel *ch, const struct tdc *tdc);
+bool referee_tdc(struct channel *ch, const struct tdc *tdc);
 void referee_mode(struct channel *ch, __u32 mode, __u32 flags);
 
 /* Bulk. */

@@ -155,8 +155,8 @@ static void in_transfers(struct device *dev, unsigned int n)
 
 static void cancel_in(struct device *dev)
 {
-	while (dev->in_pending)
-		xfer_put(usb_cancel(dev, TAILQ_FIRST(&dev->in_xfers)->id));
+	while (dev->pair->in_pending)
+		xfer_put(usb_cancel(dev, TAILQ_FIRST(&dev->pair->in_xfers)->id));
 }
 
 static int reset_channel(struct device *dev, unsigned int ch)
@@ -605,14 +605,14 @@ static void test_queues(void)
 	cancel_in(a);
 	for (i = 0; i < 66; i++)
 		id = send_frame(a, i, 0x100);
-	ok(a->out_pending == 2 && a->pool_used == 64, "CL: NAK when 64 buffers are used");
+	ok(a->pair->out_pending == 2 && a->pool_used == 64, "CL: NAK when 64 buffers are used");
 	x = usb_cancel(a, id);
-	ok(x && a->out_pending == 1, "a NAKed transfer can be cancelled");
+	ok(x && a->pair->out_pending == 1, "a NAKed transfer can be cancelled");
 	xfer_put(x);
 	in_transfers(a, 3);
-	ok(!a->out_pending, "echoes taken away make room");
+	ok(!a->pair->out_pending, "echoes taken away make room");
 	reset_channel(a, 0);
-	ok(!a->pool_used && !a->in_len, "RESET gives all back");
+	ok(!a->pool_used && !a->pair->in_len, "RESET gives all back");
 	send_frame(a, 0, 0x100);
 	ok(a->pool_used == 1 && !a->channels[0].mbox_len, "CL queues on a stopped channel");
 	command("reset");
@@ -620,11 +620,11 @@ static void test_queues(void)
 	a = open_device("a", "personality=cannectivity bus=x", 0);
 	for (i = 0; i < 20; i++)
 		send_frame(a, i, 0x100);
-	ok(!a->out_armed[0] && a->out_pending == 0 && a->pool_used == 21,
+	ok(!a->out_armed[0] && a->pair->out_pending == 0 && a->pool_used == 21,
 	   "CN: the last buffer is taken and OUT is dead");
 	send_frame(a, 30, 0x100);
 	reset_channel(a, 0);
-	ok(a->out_pending == 1, "RESET does not revive it");
+	ok(a->pair->out_pending == 1, "RESET does not revive it");
 	command("usbreset id=a");
 	ok(a->out_armed[0], "a bus reset does");
 	command("reset");
@@ -633,7 +633,7 @@ static void test_queues(void)
 	from = ndone;
 	for (i = 0; i < 68; i++)
 		send_frame(a, i, 0x100);
-	ok(!a->out_pending && a->channels[0].tx_lost == 1, "ELM: drops the 68th");
+	ok(!a->pair->out_pending && a->channels[0].tx_lost == 1, "ELM: drops the 68th");
 	pass(600 * NSEC_PER_MSEC);
 	ok(!a->channels[0].txq_len && error_frames(from, CAN_ERR_TX_TIMEOUT) == 1,
 	   "ELM: gives up after 500 ms without ACK");
@@ -661,8 +661,8 @@ static void test_reset_keeps(void)
 		for (n = 0; n < 5; n++)
 			send_frame(dev, n, 0x100);
 		reset_channel(dev, 0);
-		ok(dev->in_len == t[i].in && dev->channels[0].txq_len == t[i].tx,
-		   "%s RESET keeps %u for the host, %u for the bus", t[i].name, dev->in_len,
+		ok(dev->pair->in_len == t[i].in && dev->channels[0].txq_len == t[i].tx,
+		   "%s RESET keeps %u for the host, %u for the bus", t[i].name, dev->pair->in_len,
 		   dev->channels[0].txq_len);
 		command("reset");
 	}
@@ -711,10 +711,10 @@ static void test_faults(void)
 	send_frame(a, 4, 1);
 	ok(echoes(from, 4) == 1 && echoes(from, 3) == 1, "swap-echo comes after the next");
 	command("fault id=a what=in-status status=stall");
-	ok(a->in_halted && !a->in_pending, "a stalled endpoint fails all");
+	ok(a->pair->in_halted && !a->pair->in_pending, "a stalled endpoint fails all");
 	control(a, 0x02, 1, 0, 0x81, NULL, 0);
 	in_transfers(a, 2);
-	ok(a->in_pending == 2, "CLEAR_FEATURE ends the halt");
+	ok(a->pair->in_pending == 2, "CLEAR_FEATURE ends the halt");
 	submit(a, 0x81, NULL, 10);
 	command("inject id=a hex=00112233445566778899aabb");
 	command("inject id=a hex=00112233445566778899aabb");
@@ -732,6 +732,36 @@ static unsigned int failures_of(struct device *a, unsigned int n)
 		if (get(a, REQ_GET_STATE, 0, 12) != 12)
 			mask |= 1 << i;
 	return mask;
+}
+
+/* A host that sleeps can't tell us when. */
+static void test_sleep(void)
+{
+	struct device *a;
+
+	a = open_device("a", "personality=candlelight-fd bus=x channels=2", 0);
+	command("suspend id=a at=idle");
+	reset_channel(a, 0);
+	ok(!a->suspends && a->pair->in_pending, "not suspended while IN transfers wait");
+	set_timings(a, 1, false);
+	start_channel(a, 1, 0);
+	cancel_in(a);
+	ok(!a->suspends, "nor while a channel is started");
+	reset_channel(a, 1);
+	in_transfers(a, 2);
+	cancel_in(a);
+	ok(a->suspends == 1 && a->resuming, "suspended when neither is so");
+	in_transfers(a, 2);
+	cancel_in(a);
+	ok(a->suspends == 1, "and only once");
+	ok(a->channels[0].has_bt, "bit timing is kept");
+	command("suspend id=a at=idle power=off");
+	command("usbreset id=a");
+	ok(a->suspends == 2 && !a->channels[0].has_bt && a->plugged, "but not without power");
+	command("suspend id=a at=idle unplug=1");
+	pass(1);
+	ok(!a->plugged, "unplugged in its sleep");
+	command("reset");
 }
 
 /* Counting, in time and by what the host is about. */
@@ -805,7 +835,7 @@ static void test_rule_content(void)
 	for (i = 0; i < ARRAY_SIZE(codes); i++) {
 		snprintf(line, sizeof(line), "fault id=a what=in-status status=%s", statuses[i]);
 		command(line);
-		ok(last()->status == codes[i] && !a->in_halted, "IN status %s", statuses[i]);
+		ok(last()->status == codes[i] && !a->pair->in_halted, "IN status %s", statuses[i]);
 		snprintf(line, sizeof(line), "fault id=a what=status req=14 status=%d", codes[i]);
 		command(line);
 		ok(get(a, REQ_GET_STATE, 0, 12) == codes[i], "control status %d", codes[i]);
@@ -833,10 +863,15 @@ static void test_rule_content(void)
 	from = ndone;
 	send_frame(a, 0, 1);
 	send_frame(a, 1, 2);
-	ok(ndone == from && a->out_pending == 2, "OUT that hangs, and what is behind it");
-	xfer_put(usb_cancel(a, TAILQ_FIRST(&a->out_xfers)->id));
+	ok(ndone == from && a->pair->out_pending == 2, "OUT that hangs, and what is behind it");
+	xfer_put(usb_cancel(a, TAILQ_FIRST(&a->pair->out_xfers)->id));
 	device_pump(a);
-	ok(!a->out_pending, "goes on when that is taken back");
+	ok(!a->pair->out_pending, "goes on when that is taken back");
+	command("fault id=a what=out-taken status=proto");
+	send_frame(a, 2, 3);
+	ok(done[(ndone - 1) % DONE_MAX].status == -EPROTO ||
+	   done[(ndone - 2) % DONE_MAX].status == -EPROTO, "OUT that fails for the host");
+	ok(a->channels[0].tx || a->channels[0].mbox_len, "and not for the device");
 	command("reset");
 }
 
@@ -961,6 +996,50 @@ static void check_rule(const char *rule)
 	ok(violations_count(rule) == 1, "rule %s", rule);
 }
 
+static void test_packets(void)
+{
+	struct device *a = open_device("pa", "personality=candlelight-fd bus=p", F_FD);
+	char bytes[200];
+	__u8 hf[HF_MAX];
+	__u64 n;
+
+	command("bus name=p ack=on");
+	n = a->packets;
+	send_frame(a, 1, 0x123);
+	pass(NSEC_PER_MSEC);
+	ok(a->packets - n == 2, "a classic frame is a packet out and one back");
+	ok(bus_find("p")->busy_ns > 90 * NSEC_PER_USEC, "and keeps the bus busy");
+	n = a->packets;
+	make_frame(hf, 2, 0x123, 15, 0, MSG_FD);
+	submit(a, 0x02, hf, HF_FD);
+	pass(NSEC_PER_MSEC);
+	ok(a->packets - n == 4, "an FD frame two of each");
+	n = a->packets;
+	command("inject id=pa hex=");
+	ok(a->packets - n == 1, "an empty transfer is a packet");
+	cancel_in(a);
+	submit(a, 0x81, NULL, 80);
+	n = a->packets;
+	snprintf(bytes, sizeof(bytes), "inject id=pa hex=%0160d", 0);
+	command(bytes);
+	ok(a->packets - n == 2, "80 bytes are two, also if that is all that fits");
+}
+
+static void test_clock(void)
+{
+	struct device *a = plug("ca", "personality=cannectivity bus=c ppm=1000 ts0=7");
+	__u64 start = now;
+
+	ok(device_ts(a, now) == 7, "a clock starts");
+	pass(NSEC_PER_SEC);
+	ok(device_ts(a, now) == 7 + 1001000, "and is too fast");
+	command("set id=ca ts=4294967295");
+	ok(device_ts(a, now) == 4294967295U, "it is set");
+	pass(2 * NSEC_PER_USEC);
+	ok(device_ts(a, now) == 1, "and wraps");
+	ok(now == start + NSEC_PER_SEC + 2 * NSEC_PER_USEC, "the host's is right");
+}
+
 /* Each rule, and the least that breaks it. */
 static void test_referee(void)
 {
@@ -997,6 +1076,11 @@ static void test_referee(void)
 	BREAKS("mode", set(a, REQ_MODE, 0, mode2, 2));
 	BREAKS("set-interface", control(a, 0x01, 11, 1, 0, NULL, 0));
 	BREAKS("endpoint", submit(a, 0x03, junk, 20));
+	a->features |= F_ELM_PROTOCOL;
+	BREAKS("foreign-request", set(a, REQ_BUS_OFF_RECOVERY, 0, two, 1));
+	BREAKS("forbidden-flag", start_channel(a, 1, F_BUS_OFF_RECOVERY));
+	a->features &= ~F_ELM_PROTOCOL;
+	reset_channel(a, 1);
 	BREAKS("start-without-bittiming", start_channel(a, 1, 0));
 	reset_channel(a, 1);
 	set_timings(a, 1, false);
@@ -1078,7 +1162,7 @@ static void test_referee(void)
 	BREAKS("data-bittiming-for-classic", start_channel(elm, 0, 0));
 	reset_channel(elm, 0);
 	set_timings(elm, 0, false);
-	BREAKS("forbidden-flag", start_channel(elm, 0, F_ELM_PROTOCOL));
+	BREAKS("forbidden-flag", start_channel(elm, 0, F_ELM_BLOBS));
 
 	ctp = open_device("c", "personality=cantact-pro bus=w", F_FD);
 	make_frame(hf, 0, 0x123, 1, 0, 0);
@@ -1087,6 +1171,219 @@ static void test_referee(void)
 	OUT(ctp, HF_FD + 1);
 	ok(!violations_count("out-length"), "CTP wants one byte more");
 	BREAKS("direction", get(ctp, 8, 0, 4));
+	command("reset");
+}
+
+/* A TxFrame with n bytes of data, behind what is there; its end. */
+static __u8 *put_message(__u8 *w, __u8 marker, __u32 id, __u8 flags, unsigned int n)
+{
+	memset(w, 0x55, 8 + n);
+	w[0] = 8 + n;
+	w[1] = 0x0a;
+	w[2] = flags;
+	put_le32(w + 3, id);
+	w[7] = marker;
+	return w + w[0];
+}
+
+static struct device *elm_open(const char *words)
+{
+	struct device *dev = plug("e", words);
+
+	reset_channel(dev, 0);
+	set_timings(dev, 0, true);
+	in_transfers(dev, 8);
+	start_channel(dev, 0, F_FD | F_HW_TIMESTAMP | F_ELM_PROTOCOL | F_ELM_BLOBS);
+	return dev;
+}
+
+static void test_elm(void)
+{
+	static const __u8 second[] = { 10 };
+	__u8 blob[2100] = { 2, 0x10 }, *end;
+	struct device *dev;
+	unsigned int from;
+
+	command("bus name=z ack=on");
+	dev = elm_open("personality=canable25 bus=z");
+	end = done[(ndone - 2) % DONE_MAX].data;
+	ok(dev->elm && dev->channels[0].started && end[0] == 16 && end[1] == 0x0e &&
+	   !memcmp(end + 2, "channel opened", 14), "ELM mode, and a string to begin with");
+	ok(control(dev, 0x41, 23, 0, 0, second, 1) == 1, "bus load request");
+
+	end = put_message(blob + 2, 7, 0x123, 0, 8);
+	end = put_message(end, 8, 0x80001234, MSG_FD | MSG_BRS, 64);
+	from = ndone;
+	submit(dev, 0x02, blob, end - blob);
+	ok(ndone == from + 1, "no echo before the frame is sent");
+	pass(20 * NSEC_PER_MSEC);
+	ok(ndone == from + 3 && done[(from + 1) % DONE_MAX].len == 7 &&
+	   !memcmp(done[(from + 1) % DONE_MAX].data, "\x07\x0b\x07", 3) &&
+	   !memcmp(last()->data, "\x07\x0b\x08", 3), "echoes, one by one");
+
+	cancel_in(dev);
+	submit(dev, 0x02, blob, end - blob);
+	command("send bus=z frame=7FF#1122");
+	pass(20 * NSEC_PER_MSEC);
+	submit(dev, 0x81, NULL, 2048);
+	ok(last()->len == 2 + 7 + 7 + 13 && !memcmp(last()->data, "\x03\x11\x07\x0b\x07", 5) &&
+	   !memcmp(last()->data + 16, "\x0d\x0c\x00\xff\x07\x00\x00", 7) &&
+	   !memcmp(last()->data + 27, "\x11\x22", 2), "a blob of two echoes and a frame");
+	ok(!dev->inflight && !violations_count(NULL), "a good host");
+
+	in_transfers(dev, 4);
+	command("send bus=z frame=7FF#1122 count=2000");
+	pass(900 * NSEC_PER_MSEC);
+	from = ndone;
+	cancel_in(dev);
+	submit(dev, 0x81, NULL, 2048);
+	pass(200 * NSEC_PER_MSEC);
+	ok(dev->pair->in_len <= 70, "the queue has an end");
+	command("bus name=z ack=off");
+
+	violations_clear();
+	reset_channel(dev, 0);
+	ok(dev->elm, "the RESET that stops the channel leaves ELM mode on");
+	reset_channel(dev, 0);
+	ok(!dev->elm, "the next one ends it");
+	command("reset");
+
+#define BLOB(n) submit(dev, 0x02, blob, n)
+	dev = elm_open("personality=canable25 bus=z packets_s=19000");
+	pass(NSEC_PER_MSEC);
+	blob[0] = 1;
+	end = put_message(blob + 2, 1, 0x123, 0, 8);
+	blob[0] = 2;
+	BREAKS("elm-count", BLOB(end - blob));
+	blob[0] = 1;
+	BREAKS("echo-id-reused", pass(NSEC_PER_MSEC), BLOB(end - blob));
+	put_message(blob + 2, 2, 0x123, 0, 9);
+	BREAKS("elm-data", pass(NSEC_PER_MSEC), BLOB(19));
+	put_message(blob + 2, 0, 0x123, 0, 8);
+	BREAKS("elm-marker", pass(NSEC_PER_MSEC), BLOB(18));
+	put_message(blob + 2, 3, 0x123, 1, 8);
+	BREAKS("out-flags", pass(NSEC_PER_MSEC), BLOB(18));
+	put_message(blob + 2, 4, 0x823, 0, 8);
+	BREAKS("out-id", pass(NSEC_PER_MSEC), BLOB(18));
+	BREAKS("elm-length", pass(200 * NSEC_PER_MSEC), BLOB(2050));
+	ok(dev->packets > 33, "packets are counted: %llu", dev->packets);
+	command("set id=e referee=0");
+	violations_clear();
+	BLOB(2050);
+	ok(!violations_count(NULL), "a host that nobody judges");
+	command("reset");
+	dev = elm_open("personality=canable25 bus=z sw=260618");
+	check_rule("elm-unfit");
+	command("reset");
+}
+
+static const __u32 banks_all[33] = { 1, 1, 0, 0, 1 };
+
+/* 0x123, and all extended frames but remote ones */
+static const __u32 banks_two[33] = {
+	1, 2, 0, 0, 3,
+	0xffe82460, 0x00000004, [19] = 0xffe82460, 0x00000006,
+};
+
+/* How many of four kinds of frames are received. */
+static unsigned int received(struct device *dev)
+{
+	__u64 before = dev->channels[0].rx;
+
+	command("send bus=x frame=123#11");
+	command("send bus=x frame=124#11");
+	command("send bus=x frame=12345678#11");
+	command("send bus=x frame=12345678#R");
+	pass(NSEC_PER_MSEC);
+	return dev->channels[0].rx - before;
+}
+
+static void start_again(struct device *dev)
+{
+	reset_channel(dev, 0);
+	set_timings(dev, 0, false);
+	in_transfers(dev, 30);
+	start_channel(dev, 0, 0);
+}
+
+static void test_filter(void)
+{
+	__u32 bad[33];
+	struct device *a;
+
+	command("bus name=x fast=1");
+	a = open_device("a", "personality=candlelight-bx bus=x filter=1", 0);
+	ok(get(a, REQ_GET_FILTER, 0, 4) == 4 && last()->data[0] == 1, "it is a bxCAN");
+	ok(received(a) == 4, "everything is received at first");
+	set(a, REQ_SET_FILTER, 0, banks_two, 33);
+	check_rule("filter");
+	ok(received(a) == 4, "a filter that comes while started is ignored");
+	start_again(a);
+	ok(received(a) == 4, "and forgotten");
+	command("reset");
+
+	command("bus name=x fast=1");
+	a = plug("a", "personality=candlelight-bx bus=x filter=1");
+	ok(set(a, REQ_SET_FILTER, 0, banks_two, 33) == 132, "a filter is taken");
+	start_again(a);
+	ok(received(a) == 2 && a->channels[0].rx_filtered == 2, "two kinds are received");
+	start_again(a);
+	ok(received(a) == 2, "RESET doesn't change that");
+	reset_channel(a, 0);
+	set(a, REQ_SET_FILTER, 0, banks_all, 33);
+	start_again(a);
+	ok(received(a) == 4, "a filter for everything does");
+	reset_channel(a, 0);
+	ok(!violations_count(NULL), "no rule was broken");
+	memcpy(bad, banks_two, sizeof(bad));
+	bad[3] = 1;
+	BREAKS("filter", set(a, REQ_SET_FILTER, 0, bad, 33));
+	start_again(a);
+	ok(received(a) == 1, "nobody reads FIFO 1");
+	reset_channel(a, 0);
+	memcpy(bad, banks_all, sizeof(bad));
+	bad[0] = 2;
+	BREAKS("filter", set(a, REQ_SET_FILTER, 0, bad, 33));
+	start_again(a);
+	ok(received(a) == 1, "another kind of filter is ignored");
+	command("reset");
+}
+
+static void test_elm_pairs(void)
+{
+	__u8 blob[64] = { 1, 0x10 }, *end, reply[CTRL_MAX];
+	struct device *dev;
+	unsigned int from, n;
+
+	command("bus name=z ack=on");
+	command("bus name=y ack=on");
+	dev = plug("e", "personality=canable25 channels=2 bus=z,y");
+	n = descr_config(dev, reply);
+	ok(reply[4] == 3 && get_le16(reply + 2) == n && reply[n - 23 + 2] == 2 &&
+	   reply[n - 14 + 2] == 0x83 && reply[n - 7 + 2] == 0x04, "an interface more");
+	for (n = 0; n < 2; n++) {
+		reset_channel(dev, n);
+		set_timings(dev, n, true);
+	}
+	in_transfers(dev, 2);
+	for (n = 0; n < 8; n++)
+		submit(dev, 0x83, NULL, 2048);
+	for (n = 0; n < 2; n++)
+		start_channel(dev, n, F_FD | F_HW_TIMESTAMP | F_ELM_PROTOCOL | F_ELM_BLOBS);
+	end = put_message(blob + 2, 7, 0x123, 0, 8);
+	submit(dev, 0x04, blob, end - blob);
+	pass(20 * NSEC_PER_MSEC);
+	ok(last()->ep == 0x83 && last()->data[1] == 0x0b && !dev->channels[0].tx &&
+	   dev->channels[1].tx == 1, "the second channel by its own endpoints");
+	command("send bus=y frame=7FF#1122");
+	pass(20 * NSEC_PER_MSEC);
+	ok(last()->ep == 0x83 && last()->data[1] == 0x0c, "and from its bus");
+	from = ndone;
+	command("fault id=e what=in-status status=stall ch=1");
+	ok(dev->pair[1].in_halted && !dev->pair[0].in_halted && ndone > from &&
+	   !dev->pair[1].in_pending && dev->pair[0].in_pending, "one endpoint stalls");
+	control(dev, 0x02, 1, 0, 0x83, NULL, 0);
+	ok(!dev->pair[1].in_halted && !violations_count(NULL), "and goes on");
 	command("reset");
 }
 
@@ -1101,13 +1398,15 @@ static void test_stall(void)
 	cancel_in(a);
 	command("send bus=x frame=123#11 count=100");
 	pass(20 * NSEC_PER_MSEC);
-	ok(a->in_len == 32 && !a->channels[0].rx_lost, "a full receiver delays the bus");
+	ok(a->pair->in_len == 32 && !a->channels[0].rx_lost, "a full receiver delays the bus");
 	in_transfers(a, 100);
 	pass(NSEC_PER_MSEC);
 	ok(x->frames == 100 && a->channels[0].rx == 100 && bus_idle(x), "and nothing is lost");
 	cancel_in(a);
 	command("send bus=x frame=123#11 count=100");
 	pass(NSEC_PER_SEC);
+	ok(a->channels[0].rx_lost == 0 && !bus_idle(x), "for as long as nobody else minds");
+	pass(5 * NSEC_PER_SEC);
 	ok(a->channels[0].rx_lost == 68 && bus_idle(x), "but not for ever");
 	command("reset");
 }
@@ -1117,8 +1416,9 @@ int main(void)
 	static void (* const all[])(void) = {
 		test_bits, test_notation, test_codec, test_control, test_descriptors, test_echo,
 		test_ack, test_arbitration, test_rates, test_bus_off, test_queues,
-		test_reset_keeps, test_loopback, test_faults, test_rules, test_rule_content,
-		test_pull, test_fuzz, test_referee, test_stall,
+		test_reset_keeps, test_loopback, test_faults, test_sleep, test_rules,
+		test_rule_content, test_pull, test_fuzz, test_packets, test_clock, test_referee,
+		test_elm, test_elm_pairs, test_filter, test_stall,
 	};
 	unsigned int i;
 

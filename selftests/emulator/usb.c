@@ -11,9 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elm.h"
 #include "referee.h"
-
-#define EP_IN	0x81
 
 static struct xfer_list free_xfers = TAILQ_HEAD_INITIALIZER(free_xfers);
 
@@ -26,6 +25,8 @@ struct xfer *xfer_get(void)
 	TAILQ_REMOVE(&free_xfers, x, link);
 	x->seen = false;
 	x->hung = false;
+	x->status = 0;
+	x->no_zlp = false;
 	return x;
 }
 
@@ -37,7 +38,7 @@ void xfer_put(struct xfer *x)
 static void complete(struct device *dev, struct xfer *x, int status, const void *data,
 		     __u32 actual)
 {
-	transport->complete(dev, x, status, data, actual);
+	dev->transport->complete(dev, x, status, data, actual);
 	xfer_put(x);
 }
 
@@ -70,56 +71,104 @@ static void submit_control(struct device *dev, struct xfer *x)
 		complete(dev, x, 0, NULL, x->len);
 }
 
-static bool out_endpoint(const struct device *dev, __u8 ep)
+/* A transfer of @n packets has been on the wire */
+static void wire_take(struct device *dev, unsigned int n, bool in)
 {
-	return ep == 0x02 || (ep == 0x01 && dev->p->two_out);
+	dev->packets += n;
+	if (!dev->packets_s)
+		return;
+	/* woken late, we make up for it; after a pause there is nothing to make up for */
+	if (dev->wire_free + 5 * NSEC_PER_MSEC < now_ns())
+		dev->wire_free = now_ns();
+	dev->wire_free += n * NSEC_PER_SEC / dev->packets_s;
+	dev->out_turn = in;
+}
+
+/* Are earlier transfers still on the wire? */
+static bool wire_busy(struct device *dev)
+{
+	if (!dev->packets_s || dev->wire_free <= now_ns())
+		return false;
+	timer_set(&dev->wire_timer, dev->wire_free);
+	return true;
+}
+
+static void wire_timer(struct timer *t)
+{
+	device_pump(container_of(t, struct device, wire_timer));
+}
+
+void usb_init(struct device *dev)
+{
+	dev->wire_timer.fn = wire_timer;
+}
+
+/* Whose endpoint is it? NULL: nobody's. 0x81 and 0x02 are the first pair, 0x83 and 0x04 the next */
+struct pair *usb_pair(struct device *dev, __u8 ep)
+{
+	unsigned int n = ep & 0x0f, i = (n - 1) / 2;
+
+	if (ep == 0x01 && dev->p->two_out)
+		return dev->pair;
+	if (!n || i >= dev->npairs || !(ep & USB_DIR_IN) != !(n % 2))
+		return NULL;
+	return &dev->pair[i];
 }
 
 void usb_submit(struct device *dev, struct xfer *x)
 {
+	struct pair *pair = usb_pair(dev, x->ep);
+
 	if (!(x->ep & 0x0f)) {
 		submit_control(dev, x);
 		return;
 	}
-	if (!dev->configuration || (x->ep != EP_IN && !out_endpoint(dev, x->ep))) {
+	if (!dev->configuration || !pair) {
 		violation(dev, -1, "endpoint", "transfer on endpoint 0x%02x", x->ep);
 		complete(dev, x, -EPIPE, NULL, 0);
 		return;
 	}
-	if (x->ep == EP_IN) {
-		TAILQ_INSERT_TAIL(&dev->in_xfers, x, link);
-		dev->in_pending++;
-		dev->in_live = true;
+	if (pair != dev->pair && !dev->elm && !(x->ep & USB_DIR_IN))
+		violation(dev, -1, "endpoint", "legacy frame on endpoint 0x%02x", x->ep);
+	if (x->ep & USB_DIR_IN) {
+		TAILQ_INSERT_TAIL(&pair->in_xfers, x, link);
+		pair->in_pending++;
+		pair->in_live = true;
 	} else {
-		TAILQ_INSERT_TAIL(&dev->out_xfers, x, link);
-		dev->out_pending++;
+		TAILQ_INSERT_TAIL(&pair->out_xfers, x, link);
+		pair->out_pending++;
 	}
 	device_pump(dev);
 }
 
-static void in_complete(struct device *dev, int status, const void *data, __u32 len)
+static void in_complete(struct device *dev, struct pair *pair, int status, const void *data,
+			__u32 len)
 {
-	struct xfer *x = TAILQ_FIRST(&dev->in_xfers);
+	struct xfer *x = TAILQ_FIRST(&pair->in_xfers);
+	unsigned int mps = descr_mps(dev);
 
-	TAILQ_REMOVE(&dev->in_xfers, x, link);
-	dev->in_pending--;
+	/* ended by a packet that is not full, perhaps empty, or by filling the host's buffer */
+	if (!status)
+		wire_take(dev, len / mps + (len % mps || len < x->len), true);
+	TAILQ_REMOVE(&pair->in_xfers, x, link);
+	pair->in_pending--;
 	complete(dev, x, status, data, len);
 }
 
-static struct frame *in_next(struct device *dev)
+static struct frame *in_next(struct device *dev, struct pair *pair)
 {
 	/* CANtact Pro sends the newest of a backlog first */
 	if (dev->p->in_lifo)
-		return TAILQ_LAST(&dev->in_fifo, frame_list);
-	return TAILQ_FIRST(&dev->in_fifo);
+		return TAILQ_LAST(&pair->in_fifo, frame_list);
+	return TAILQ_FIRST(&pair->in_fifo);
 }
 
-static void in_fail(struct device *dev, int status)
+static void in_fail(struct device *dev, struct pair *pair, int status)
 {
 	/* a stalled endpoint stays so until the halt is cleared */
 	if (status == -EPIPE)
-		dev->in_halted = true;
-	in_complete(dev, status, NULL, 0);
+		pair->in_halted = true;
+	in_complete(dev, pair, status, NULL, 0);
 }
 
 /* Another content: any length, so that it lives in memory of its own. */
@@ -135,7 +184,7 @@ static void in_forge(struct frame *f, const struct fault *fault)
 }
 
 /* What a rule makes of the transfer that is next; true if it is not to be sent. */
-static bool in_strike(struct device *dev, struct frame *f)
+static bool in_strike(struct device *dev, struct pair *pair, struct frame *f)
 {
 	const struct fault *fault;
 
@@ -144,7 +193,7 @@ static bool in_strike(struct device *dev, struct frame *f)
 		return false;
 	switch (fault->action) {
 	case DO_STATUS:
-		in_fail(dev, fault->status);
+		in_fail(dev, pair, fault->status);
 		return true;
 	case DO_UNPLUG:
 		fault_pull(dev);
@@ -152,8 +201,8 @@ static bool in_strike(struct device *dev, struct frame *f)
 	case DO_DROP:
 		if (f->echo)
 			referee_gone(f->ch, f->echo_id);
-		TAILQ_REMOVE(&dev->in_fifo, f, link);
-		dev->in_len--;
+		TAILQ_REMOVE(&pair->in_fifo, f, link);
+		pair->in_len--;
 		frame_put(f);
 		return true;
 	default:
@@ -163,65 +212,77 @@ static bool in_strike(struct device *dev, struct frame *f)
 }
 
 /* One transfer of the fuzzer's; of four that go in, one is left to the others. */
-static bool in_fuzz(struct device *dev, const struct xfer *x)
+static bool in_fuzz(struct device *dev, struct pair *pair, const struct xfer *x)
 {
 	struct fuzz *fuzz = &dev->fuzz;
 	__u8 data[FUZZ_MAX];
 	int len;
 
-	if (!fuzz->in_left || (!(++fuzz->turn & 3) && in_next(dev)))
+	if (!fuzz->in_left || (!(++fuzz->turn & 3) && in_next(dev, pair)))
 		return false;
 	len = fuzz_in(dev, fuzz->seed, fuzz->in_next++, data);
 	dev->in_done++;
 	if (len < 0)
-		in_fail(dev, len);
+		in_fail(dev, pair, len);
 	else if (len > (int)x->len)
-		in_complete(dev, -EOVERFLOW, data, x->len);
+		in_complete(dev, pair, -EOVERFLOW, data, x->len);
 	else
-		in_complete(dev, 0, data, len);
+		in_complete(dev, pair, 0, data, len);
 	if (!--fuzz->in_left)
 		ctl_event();
 	return true;
 }
 
-void usb_pump_in(struct device *dev)
+static void pump_in(struct device *dev, struct pair *pair)
 {
 	struct frame *f;
 	struct xfer *x;
 	int status;
 
-	while (!dev->pulled && (x = TAILQ_FIRST(&dev->in_xfers))) {
-		if (dev->in_halted) {
-			in_complete(dev, -EPIPE, NULL, 0);
+	while (!dev->pulled && !wire_busy(dev) && (x = TAILQ_FIRST(&pair->in_xfers))) {
+		if (pair->in_halted) {
+			in_complete(dev, pair, -EPIPE, NULL, 0);
 			continue;
 		}
-		if (in_fuzz(dev, x))
+		if (in_fuzz(dev, pair, x))
 			continue;
-		f = in_next(dev);
-		if (!f && fault_in_idle(dev, &status)) {
-			in_fail(dev, status);
+		f = in_next(dev, pair);
+		if (!f && fault_in_idle(dev, pair - dev->pair, &status)) {
+			in_fail(dev, pair, status);
 			continue;
 		}
 		if (!f)
 			return;
-		if (in_strike(dev, f))
+		f = elm_blob(dev, pair, f);
+		if (in_strike(dev, pair, f))
 			continue;
-		TAILQ_REMOVE(&dev->in_fifo, f, link);
-		dev->in_len--;
+		TAILQ_REMOVE(&pair->in_fifo, f, link);
+		pair->in_len--;
 		dev->in_done++;
 		/* gone for the referee before the host can use the id again */
 		if (f->echo)
 			referee_gone(f->ch, f->echo_id);
 		if (f->len > x->len)
-			in_complete(dev, -EOVERFLOW, f->raw ? f->raw : f->wire, x->len);
+			in_complete(dev, pair, -EOVERFLOW, f->raw ? f->raw : f->wire, x->len);
 		else
-			in_complete(dev, 0, f->raw ? f->raw : f->wire, f->len);
+			in_complete(dev, pair, 0, f->raw ? f->raw : f->wire, f->len);
 		frame_put(f);
 	}
 }
 
+/* As on a real bus each endpoint is the first in its turn: one that has always more would keep the
+ * others from what little of the wire there is.
+ */
+void usb_pump_in(struct device *dev)
+{
+	unsigned int i, first = dev->in_first++;
+
+	for (i = 0; i < dev->npairs; i++)
+		pump_in(dev, &dev->pair[(first + i) % dev->npairs]);
+}
+
 /* What a rule makes of an OUT transfer: a status, or 0 */
-static int out_strike(struct device *dev, struct xfer *x)
+static int out_strike(struct device *dev, struct pair *pair, struct xfer *x)
 {
 	const struct fault *fault;
 
@@ -229,26 +290,29 @@ static int out_strike(struct device *dev, struct xfer *x)
 	if (x->seen)
 		return 0;
 	x->seen = true;
-	fault = fault_strike(dev, AT_OUT, -1, x->data[HF_CHANNEL], LIFE_RUN);
+	fault = fault_strike(dev, AT_OUT, -1, dev->elm ? pair - dev->pair : x->data[HF_CHANNEL],
+			     LIFE_RUN);
 	if (!fault)
 		return 0;
 	if (fault->action == DO_UNPLUG)
 		fault_pull(dev);
 	else if (fault->action == DO_HANG)
 		x->hung = true;
+	else if (fault->action == DO_TAKE)
+		x->status = fault->status;
 	else if (fault->status == -EPIPE)
-		dev->out_halted = true;
-	return fault->status;
+		pair->out_halted = true;
+	return x->status ? 0 : fault->status;
 }
 
-void usb_pump_out(struct device *dev)
+static void pump_out(struct device *dev, struct pair *pair)
 {
 	struct xfer *x, *next;
 	int status;
 
-	for (x = TAILQ_FIRST(&dev->out_xfers); x && !dev->pulled; x = next) {
+	for (x = TAILQ_FIRST(&pair->out_xfers); x && !dev->pulled && !wire_busy(dev); x = next) {
 		next = TAILQ_NEXT(x, link);
-		status = dev->out_halted ? -EPIPE : out_strike(dev, x);
+		status = pair->out_halted ? -EPIPE : out_strike(dev, pair, x);
 		/* who does not take one does not take those behind it either */
 		if (x->hung || dev->pulled)
 			return;
@@ -258,10 +322,22 @@ void usb_pump_out(struct device *dev)
 				continue;
 			return;
 		}
-		TAILQ_REMOVE(&dev->out_xfers, x, link);
-		dev->out_pending--;
+		TAILQ_REMOVE(&pair->out_xfers, x, link);
+		pair->out_pending--;
+		if (!status)
+			wire_take(dev, (x->len + descr_mps(dev) - 1) / descr_mps(dev), false);
+		if (!status)
+			status = x->status;
 		complete(dev, x, status, NULL, status ? 0 : x->len);
 	}
+}
+
+void usb_pump_out(struct device *dev)
+{
+	unsigned int i, first = dev->out_first++;
+
+	for (i = 0; i < dev->npairs; i++)
+		pump_out(dev, &dev->pair[(first + i) % dev->npairs]);
 }
 
 static struct xfer *take_id(struct xfer_list *list, __u64 id)
@@ -280,19 +356,23 @@ static struct xfer *take_id(struct xfer_list *list, __u64 id)
 /* Takes a pending transfer away from the device; NULL if it is done. */
 struct xfer *usb_cancel(struct device *dev, __u64 id)
 {
+	struct pair *pair;
 	struct xfer *x;
 
-	x = take_id(&dev->in_xfers, id);
-	if (x) {
-		dev->in_pending--;
-		if (!dev->in_pending)
-			dev->in_live = false;
-		return x;
-	}
-	x = take_id(&dev->out_xfers, id);
-	if (x) {
-		dev->out_pending--;
-		return x;
+	for (pair = dev->pair; pair < dev->pair + dev->npairs; pair++) {
+		x = take_id(&pair->in_xfers, id);
+		if (x) {
+			pair->in_pending--;
+			if (!pair->in_pending)
+				pair->in_live = false;
+			device_idle(dev);
+			return x;
+		}
+		x = take_id(&pair->out_xfers, id);
+		if (x) {
+			pair->out_pending--;
+			return x;
+		}
 	}
 	return take_id(&dev->ctrl_xfers, id);
 }
@@ -310,18 +390,26 @@ static void drop_list(struct xfer_list *list)
 /* The host is gone: nobody wants an answer. */
 void usb_cancel_all(struct device *dev)
 {
-	drop_list(&dev->in_xfers);
-	drop_list(&dev->out_xfers);
+	struct pair *pair;
+
+	for (pair = dev->pair; pair < dev->pair + dev->npairs; pair++) {
+		drop_list(&pair->in_xfers);
+		drop_list(&pair->out_xfers);
+		pair->in_pending = 0;
+		pair->out_pending = 0;
+		pair->in_live = false;
+	}
 	drop_list(&dev->ctrl_xfers);
-	dev->in_pending = 0;
-	dev->out_pending = 0;
-	dev->in_live = false;
 }
 
 void usb_clear_halt(struct device *dev, __u8 ep)
 {
+	struct pair *pair = usb_pair(dev, ep);
+
+	if (!pair)
+		return;
 	if (ep & USB_DIR_IN)
-		dev->in_halted = false;
+		pair->in_halted = false;
 	else
-		dev->out_halted = false;
+		pair->out_halted = false;
 }

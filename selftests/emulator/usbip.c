@@ -28,6 +28,8 @@
 
 #define READ_SIZE	65536
 
+#define ZERO_PACKET	0x40	/* URB_ZERO_PACKET */
+
 /* All fields are big-endian on the wire. */
 struct usbip_header {
 	__u32 command, seqnum, devid, direction, ep;
@@ -195,6 +197,7 @@ static void do_submit(struct conn *c, const struct usbip_header *h, const char *
 	x->ep = ntohl(h->ep) | (in ? USB_DIR_IN : 0);
 	x->len = ntohl(h->submit.length);
 	memcpy(x->setup, h->submit.setup, sizeof(x->setup));
+	x->no_zlp = !(ntohl(h->submit.flags) & ZERO_PACKET);
 	if (!in)
 		memcpy(x->data, data, x->len < XFER_DATA ? x->len : XFER_DATA);
 	usb_submit(c->dev, x);

@@ -101,15 +101,17 @@ static void flush(struct work *w)
 static void send_interfaces(struct slot *s)
 {
 	static struct usb_redir_interface_info_header info;
+	unsigned int i;
 
 	memset(&info, 0, sizeof(info));
-	info.interface_count = 1;
-	info.interface_class[0] = USB_CLASS_VENDOR_SPEC;
-	info.interface_subclass[0] = s->dev->p->subclass;
-	info.interface_protocol[0] = s->dev->p->protocol;
+	info.interface_count = descr_interfaces(s->dev);
+	for (i = 0; i < info.interface_count; i++) {
+		info.interface[i] = i;
+		info.interface_class[i] = USB_CLASS_VENDOR_SPEC;
+		info.interface_subclass[i] = s->dev->p->subclass;
+		info.interface_protocol[i] = s->dev->p->protocol;
+	}
 	if (s->dev->p->dfu) {
-		info.interface_count = 2;
-		info.interface[1] = 1;
 		info.interface_class[1] = 0xfe;
 		info.interface_subclass[1] = 1;
 		info.interface_protocol[1] = 1;
@@ -459,10 +461,10 @@ static int redir_plug(struct device *dev)
 {
 	unsigned int i;
 
-	for (i = 0; i < nslots; i++)
+	for (i = dev->socket; i < nslots; i++)
 		if (!slots[i]->dev)
 			break;
-	if (i == nslots)
+	if (i >= nslots)
 		return -EBUSY;
 	slots[i]->dev = dev;
 	dev->conn = slots[i];

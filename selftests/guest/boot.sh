@@ -8,7 +8,7 @@
 
 # Any kernel warning stops a guest. The console shows warnings and worse.
 guest_cmdline() {
-	echo "loglevel=5 panic_on_warn=1 oops=panic panic=-1 $environment"
+	echo "loglevel=5 panic_on_warn=1 oops=panic panic=-1 $environment $GS_CMDLINE"
 }
 
 # What a person sees of a guest: what its init says; all of it in a shell.
@@ -93,18 +93,22 @@ choose_accelerator() {
 	fi
 }
 
-# The emulated adapters sit outside, behind QEMU's xHCI; one socket each.
+# The emulated adapters sit outside, one socket each: the first ones behind QEMU's xHCI, the others
+# behind an EHCI, of which nothing knows that does not load its driver and ask for these sockets. It
+# is there for the sleep of the system, which that xHCI answers with "I have forgotten all", so that
+# adapters behind it are always reset.
 GS_PORTS=8
+GS_PORTS_EHCI=2
 start_emulator() {
 	local i sockets=() tries=0
 
-	for ((i = 0; i < GS_PORTS; i++)); do
+	for ((i = 0; i < GS_PORTS + GS_PORTS_EHCI; i++)); do
 		sockets+=("$run/redir$i")
 	done
 	"$build/programs/gs-usb-emu" --ctl "$run/emu.sock" --log "$run/emulator.log" \
 		--transport "redir:$(IFS=,; echo "${sockets[*]}")" > "$run/emulator.out" 2>&1 &
 	emulator=$!
-	until [ -S "$run/emu.sock" ] && [ -S "$run/redir$((GS_PORTS - 1))" ]; do
+	until [ -S "$run/emu.sock" ] && [ -S "$run/redir$((GS_PORTS + GS_PORTS_EHCI - 1))" ]; do
 		tries=$((tries + 1))
 		if [ $tries -gt 100 ] || ! kill -0 $emulator 2>/dev/null; then
 			die "the emulator did not start, see $run/emulator.out"
@@ -125,12 +129,20 @@ boot_qemu() {
 		args+=(-device intel-iommu)
 		append+=" intel_iommu=on iommu.strict=1 iommu.passthrough=0" ;;
 	*-smp)
-		args+=(-smp 2) ;;
+		args+=(-smp 2)
+		# and every mapping is copied through bounce buffers, as on machines whose devices
+		# don't reach all memory
+		append+=" swiotlb=force" ;;
 	esac
 	args+=(-device "qemu-xhci,id=xhci,p2=$GS_PORTS,p3=$GS_PORTS")
 	for ((i = 0; i < GS_PORTS; i++)); do
 		args+=(-chardev "socket,id=redir$i,path=$run/redir$i"
 		       -device "usb-redir,chardev=redir$i,bus=xhci.0,port=$((i + 1))")
+	done
+	args+=(-device "usb-ehci,id=ehci")
+	for ((i = GS_PORTS; i < GS_PORTS + GS_PORTS_EHCI; i++)); do
+		args+=(-chardev "socket,id=redir$i,path=$run/redir$i"
+		       -device "usb-redir,chardev=redir$i,bus=ehci.0,port=$((i - GS_PORTS + 1))")
 	done
 	args+=(-device virtio-serial-pci
 	       -chardev "socket,id=emu,path=$run/emu.sock"

@@ -8,7 +8,7 @@
 #	kernels.sh stock 6.1|6.12	unpacked distribution kernel with headers:
 #					boot/vmlinuz-*, lib/modules/*, kdir
 #	kernels.sh headers 6.1|6.12|7.3	a KDIR to build the module against
-#	kernels.sh source 6.12|7.3	unpacked linux-source
+#	kernels.sh source 6.12|7.3	unpacked linux-source, with the patches of this directory
 #	kernels.sh uml612|uml73		O= directory of a built UML kernel
 #	kernels.sh clean		empty the cache
 
@@ -173,14 +173,15 @@ source_package() {
 }
 
 source_tree() {
-	local pkg version dir tmp line
+	local pkg version dir tmp line p
 
 	locked apt apt_private_setup
 	line=$(source_package "$1") || exit 1
 	read -r pkg version <<< "$line"
-	dir=$GS_CACHE/source/$pkg-$version
+	dir=$GS_CACHE/source/$pkg-${version}_$(cat "$GS_GUEST_DIR"/patches/*.patch | sha256sum |
+					       cut -c 1-8)
 	if [ ! -e "$dir/complete" ]; then
-		need_packages xz-utils
+		need_packages xz-utils patch
 		rm -rf "$dir"
 		tmp=$dir.tmp
 		rm -rf "$tmp"
@@ -189,6 +190,14 @@ source_tree() {
 		tar -xJf "$tmp/usr/src/$pkg.tar.xz" -C "$tmp" --strip-components=1 ||
 			die "cannot unpack $pkg into $tmp; is the disk full?"
 		rm -rf "$tmp/usr/src/$pkg.tar.xz"
+		for p in "$GS_GUEST_DIR"/patches/*.patch; do
+			# a later kernel may have no need of it
+			if patch -d "$tmp" -p 1 -F 0 -f -s --dry-run < "$p" > "$tmp.log" 2>&1; then
+				patch -d "$tmp" -p 1 -F 0 -f -s < "$p"
+			else
+				say "$(basename "$p") does not apply to $pkg, see $tmp.log"
+			fi
+		done
 		mv "$tmp" "$dir"
 		touch "$dir/complete"
 	fi
@@ -209,6 +218,7 @@ headers_from_source() {
 	src=$(locked "source-$1" source_tree "$1") || exit 1
 	version=${src##*/linux-source-}
 	version=${version#*-}
+	version=${version%_*}
 	# linux-headers-<kernel version>+debN-amd64 of the very same upload
 	for headers in $(apt_private apt-cache search --names-only \
 			 '^linux-headers-[789][.].*-amd64$' | awk '{ print $1 }'); do
