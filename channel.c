@@ -21,6 +21,9 @@
 /* Kept back of a deadline for the RESET after a START that failed */
 #define GS_UNDO_START_TIMEOUT	msecs_to_jiffies(250)
 
+/* A device that answers, but not to RESET, is asked that often: others wait for it each time */
+#define GS_RESET_TRIES		3
+
 /* Ohm; the wire knows "on" */
 #define GS_TERMINATION_OHM	120
 
@@ -66,8 +69,11 @@ static int gs_usb_ng_get_berr_counter(const struct net_device *netdev,
 	bec->rxerr = raw >> GS_BEC_RX_SHIFT;
 
 	if (READ_ONCE(ch->running) && ch->feature & GS_FEATURE_GET_STATE &&
-	    time_after(jiffies, READ_ONCE(ch->bec_stamp) + HZ))
+	    time_after(jiffies, READ_ONCE(ch->bec_stamp) + HZ)) {
+		/* Whatever comes of it: a request that fails isn't made for every dump */
+		WRITE_ONCE(ch->bec_stamp, jiffies);
 		gs_usb_ng_recovery_event(ch, GS_EV_REFRESH_STATE);
+	}
 
 	return 0;
 }
@@ -81,8 +87,10 @@ static int gs_usb_ng_get_auto_tdcv(const struct net_device *netdev, u32 *tdcv)
 	if (!READ_ONCE(ch->running))
 		return -ENODATA;
 
-	if (known < 0 || time_after(jiffies, READ_ONCE(ch->tdcv_stamp) + HZ))
+	if (time_after(jiffies, READ_ONCE(ch->tdcv_stamp) + HZ)) {
+		WRITE_ONCE(ch->tdcv_stamp, jiffies);
 		gs_usb_ng_recovery_event(ch, GS_EV_REFRESH_TDCV);
+	}
 	if (known < 0)
 		return -ENODATA;
 
@@ -127,6 +135,9 @@ static u32 gs_usb_ng_mode_flags(const struct gs_channel *ch)
 	if (ch->dev->hw_timestamps)
 		flags |= GS_FEATURE_HW_TIMESTAMP;
 
+	if (ch->dev->elm_on)
+		flags |= GS_FEATURE_ELM | GS_FEATURE_ELM_BLOBS;
+
 	return flags;
 }
 
@@ -139,8 +150,70 @@ static int gs_usb_ng_start_tdc(struct gs_channel *ch, unsigned long until)
 	else if (ch->can.ctrlmode & CAN_CTRLMODE_TDC_MANUAL)
 		mode = GS_TDC_MANUAL;
 	WRITE_ONCE(ch->tdcv, -1);
+	/* The first dump asks */
+	WRITE_ONCE(ch->tdcv_stamp, jiffies - HZ - 1);
 
 	return gs_usb_ng_set_tdc(ch->dev, ch->index, &gs_compat_can_fd(&ch->can)->tdc, mode, until);
+}
+
+static int gs_usb_ng_send_filter(struct gs_channel *ch, unsigned long until)
+{
+	struct gs_device_filter image;
+	int err;
+
+	err = gs_filter_compile(&image, &ch->filter);
+	if (err)
+		return err;
+
+	return gs_usb_ng_set_filter(ch->dev, ch->index, &image, until);
+}
+
+static bool gs_usb_ng_is_alone(const struct gs_channel *ch)
+{
+	const struct gs_usb_ng *dev = ch->dev;
+	unsigned int i;
+
+	for (i = 0; i < dev->n_channels; i++)
+		if (dev->ch[i] != ch && dev->ch[i]->running)
+			return false;
+
+	return true;
+}
+
+/**
+ * gs_usb_ng_channel_reset() - have the device take a channel off the bus
+ * @ch: the channel; lock held
+ * @until: deadline, jiffies
+ *
+ * If that isn't answered the tick asks again, as long as nothing else is done with the channel.
+ * In the ELM protocol a channel that was started gets a second one, which ends that mode.
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or the errno of the control request
+ */
+int gs_usb_ng_channel_reset(struct gs_channel *ch, unsigned long until)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	s64 no_answers = gs_usb_ng_no_answers(dev);
+	int err;
+
+	lockdep_assert_held(&dev->lock);
+
+	err = gs_usb_ng_reset(dev, ch->index, until);
+	/* Once the channel is stopped the device returns to legacy framing, for the next driver */
+	if (!err && ch->started && dev->elm_on)
+		err = gs_usb_ng_reset(dev, ch->index, until);
+
+	/* Refused: it will be so the next time, too */
+	if (!err || err == -EPIPE || gs_usb_ng_is_unlink(err))
+		ch->started = 0;
+	else if (ch->started && gs_usb_ng_is_its_fault(dev, err, no_answers))
+		ch->started--;
+
+	if (ch->started)
+		gs_usb_ng_watch(dev);
+
+	return err;
 }
 
 /**
@@ -164,9 +237,16 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 
 	lockdep_assert_held(&dev->lock);
 
-	err = gs_usb_ng_reset(dev, ch->index, until);
+	err = gs_usb_ng_channel_reset(ch, until);
 	if (err)
 		goto out_report;
+
+	if (ch->filter_sent) {
+		what = "filter";
+		err = gs_usb_ng_send_filter(ch, until);
+		if (err)
+			goto out_report;
+	}
 
 	what = "bit timing";
 	err = gs_usb_ng_bittiming(dev, ch->index, &ch->can.bittiming, until);
@@ -204,17 +284,29 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 
 	gs_usb_ng_set_bec(ch, 0, 0);
 	ch->echo_stamp = jiffies;
+	ch->start_seq = ch->echo_seq;
+	ch->start_rx = atomic64_read(&dev->stat[GS_DEV_RX_TRANSFERS]);
+	ch->doubted = 0;
+	ch->mute = 0;
 	/* BQL minds its lower limit only from the first completion on: before, it would stop the
 	 * queue after one frame, for good if that one's echo is lost
 	 */
 	netdev_sent_queue(ch->netdev, 1);
 	netdev_completed_queue(ch->netdev, 1, 1);
-	ch->can.state = CAN_STATE_ERROR_ACTIVE;
-	gs_dma_pool_start(ch->tx_pool);
-	/* Before START: what the bus has to say comes at once. Pairs with the poll's acquire */
+	WRITE_ONCE(ch->can.state, CAN_STATE_ERROR_ACTIVE);
+	gs_usb_ng_tx_unblock(ch);
+	/* Of a bus-off before this start; not waited for, we may be in it */
+	cancel_delayed_work(&ch->can.restart_work);
+	/* Before START: what the bus has to say comes at once, and bus-off turns it off. But each
+	 * start that fails would have the network core take frames, and throw them away.
+	 */
+	if (!ch->start_fails)
+		netif_carrier_on(ch->netdev);
+	/* For the same reason. Pairs with the poll's acquire */
 	smp_store_release(&ch->running, true);
 
 	what = "start";
+	ch->started = GS_RESET_TRIES;
 	err = gs_usb_ng_start(dev, ch->index, gs_usb_ng_mode_flags(ch),
 			      until - GS_UNDO_START_TIMEOUT);
 	if (err) {
@@ -223,13 +315,48 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 		goto out_report;
 	}
 
+	/* CANable 2.5's clock begins at 0 when the first of its channels is started */
+	if (dev->profile->elm && gs_usb_ng_is_alone(ch))
+		gs_clock_stop(&dev->clock);
+
+	if (dev->elm_on)
+		gs_usb_ng_elm_started(ch, until);
+
+	if (ch->start_fails) {
+		netif_carrier_on(ch->netdev);
+		/* That before the look: the poll sets the state, then turns it off */
+		smp_mb();
+		if (READ_ONCE(ch->can.state) == CAN_STATE_BUS_OFF)
+			netif_carrier_off(ch->netdev);
+		ch->start_fails = 0;
+	}
+	ch->start_error = 0;
 	return 0;
 
 out_report:
-	ch->can.state = CAN_STATE_STOPPED;
-	if (!READ_ONCE(dev->gone) && gs_usb_ng_may_log(dev))
+	WRITE_ONCE(ch->can.state, CAN_STATE_STOPPED);
+	/* Not each time that it is tried again */
+	if (err != ch->start_error && !READ_ONCE(dev->gone) && gs_usb_ng_may_log(dev))
 		netdev_err(ch->netdev, "%s request failed: %pe\n", what, ERR_PTR(err));
+	ch->start_error = err;
 	return err;
+}
+
+/**
+ * gs_usb_ng_channel_wake() - let the queue of a channel go that was started
+ * @ch: the channel; lock held
+ *
+ * Not if it has been in bus-off since.
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_channel_wake(struct gs_channel *ch)
+{
+	gs_usb_ng_tx_wake(ch);
+	/* The wake before the look: the poll sets the state, then stops the queue */
+	smp_mb();
+	if (READ_ONCE(ch->can.state) == CAN_STATE_BUS_OFF)
+		netif_stop_queue(ch->netdev);
 }
 
 /**
@@ -253,10 +380,36 @@ void gs_usb_ng_channel_stop(struct gs_channel *ch, bool reset, unsigned long unt
 	netif_tx_disable(ch->netdev);
 	gs_usb_ng_tx_stop(ch);
 	if (reset)
-		gs_usb_ng_reset(dev, ch->index, until);
+		gs_usb_ng_channel_reset(ch, until);
 	/* No poll is looking at this channel any more */
 	synchronize_net();
 	gs_usb_ng_tx_drop_owed(ch);
+}
+
+/* The part of open that needs the device */
+static int gs_usb_ng_open_start(struct gs_channel *ch, unsigned long until)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	int err;
+
+	err = gs_usb_ng_remind(dev, until);
+	if (err)
+		return err;
+
+	err = gs_usb_ng_rx_open(dev);
+	if (err)
+		return err;
+
+	err = gs_usb_ng_channel_start(ch, until);
+	if (err)
+		return err;
+
+	netif_start_queue(ch->netdev);
+	/* If it has gone off the bus already */
+	gs_usb_ng_channel_wake(ch);
+	gs_usb_ng_watch(dev);
+
+	return 0;
 }
 
 static int gs_usb_ng_open(struct net_device *netdev)
@@ -270,8 +423,14 @@ static int gs_usb_ng_open(struct net_device *netdev)
 	if (err)
 		return err;
 
+	until = gs_usb_ng_hurry(dev);
+	/* Awake as long as it is open. Before the lock, which resume takes */
+	err = usb_autopm_get_interface(dev->intf);
+	if (err)
+		goto out_close;
+
 	mutex_lock(&dev->lock);
-	if (dev->paused) {
+	if (dev->health == GS_LOST) {
 		err = -EBUSY;
 		goto out_unlock;
 	}
@@ -280,22 +439,26 @@ static int gs_usb_ng_open(struct net_device *netdev)
 	if (err)
 		goto out_unlock;
 
-	err = gs_usb_ng_rx_open(dev);
-	if (err)
-		goto out_tx_close;
-
 	dev->n_open++;
 	gs_usb_ng_share(dev);
 
-	until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
-	err = gs_usb_ng_channel_start(ch, until);
-	if (err)
-		goto out_unshare;
+	ch->start_error = 0;
+	if (dev->paused) {
+		/* A reset may take longer than RTNL may be held for. The end of it starts what is
+		 * open, whether it was so before or not.
+		 */
+		netif_carrier_off(netdev);
+		netif_stop_queue(netdev);
+	} else {
+		err = gs_usb_ng_open_start(ch, until);
+		if (err)
+			goto out_unshare;
+	}
 
 	ch->open = true;
-	netif_start_queue(netdev);
-	queue_delayed_work(dev->wq, &dev->tick, HZ);
+	ch->health = GS_HEALTHY;
 	mutex_unlock(&dev->lock);
+	gs_usb_ng_hurry_done(dev);
 
 	return 0;
 
@@ -304,10 +467,12 @@ out_unshare:
 	gs_usb_ng_share(dev);
 	if (!dev->n_open)
 		gs_usb_ng_rx_close(dev);
-out_tx_close:
 	gs_usb_ng_tx_close(ch);
 out_unlock:
 	mutex_unlock(&dev->lock);
+	usb_autopm_put_interface(dev->intf);
+out_close:
+	gs_usb_ng_hurry_done(dev);
 	close_candev(netdev);
 	return err;
 }
@@ -316,6 +481,7 @@ static int gs_usb_ng_stop(struct net_device *netdev)
 {
 	struct gs_channel *ch = netdev_priv(netdev);
 	struct gs_usb_ng *dev = ch->dev;
+	unsigned long until = gs_usb_ng_hurry(dev);
 
 	/* Both take the lock */
 	gs_usb_ng_recovery_cancel(ch);
@@ -323,8 +489,10 @@ static int gs_usb_ng_stop(struct net_device *netdev)
 	mutex_lock(&dev->lock);
 	ch->open = false;
 	if (ch->running)
-		gs_usb_ng_channel_stop(ch, true, jiffies + GS_USB_NG_CTRL_TIMEOUT);
-	ch->can.state = CAN_STATE_STOPPED;
+		gs_usb_ng_channel_stop(ch, true, until);
+	else if (ch->started && !dev->paused && dev->health != GS_LOST)
+		gs_usb_ng_channel_reset(ch, until);
+	WRITE_ONCE(ch->can.state, CAN_STATE_STOPPED);
 	dev->n_open--;
 	gs_usb_ng_share(dev);
 	if (!dev->n_open)
@@ -334,6 +502,8 @@ static int gs_usb_ng_stop(struct net_device *netdev)
 
 	/* The poll may have asked for recovery until the channel was stopped */
 	gs_usb_ng_recovery_cancel(ch);
+	gs_usb_ng_hurry_done(dev);
+	usb_autopm_put_interface(dev->intf);
 	close_candev(netdev);
 
 	return 0;
@@ -343,14 +513,91 @@ static int gs_usb_ng_set_termination_ohm(struct net_device *netdev, u16 ohm)
 {
 	struct gs_channel *ch = netdev_priv(netdev);
 	struct gs_usb_ng *dev = ch->dev;
+	unsigned long until = gs_usb_ng_hurry(dev);
 	int err;
 
+	err = usb_autopm_get_interface(dev->intf);
+	if (err)
+		goto out_done;
+
 	mutex_lock(&dev->lock);
-	err = gs_usb_ng_set_termination(dev, ch->index, ohm == GS_TERMINATION_OHM,
-					jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	/* Not while it is being reset: what was set last is what it is told afterwards */
+	err = dev->paused ? -EBUSY :
+	      gs_usb_ng_set_termination(dev, ch->index, ohm == GS_TERMINATION_OHM, until);
 	mutex_unlock(&dev->lock);
+	usb_autopm_put_interface(dev->intf);
+out_done:
+	gs_usb_ng_hurry_done(dev);
 
 	return err;
+}
+
+/**
+ * gs_usb_ng_choose_filter() - have the device drop frames that nobody wants
+ * @ch: the channel; must offer FILTER
+ * @filter: what it shall receive
+ *
+ * The device is told at once, to hear whether it agrees, and again at each start. If it does not,
+ * what was chosen before stays.
+ *
+ * Context: Process, sleeps.
+ * Return: 0, -EBUSY for a channel that is up or while the device is being reset, -ENOSPC for more
+ * than the device has room for, or the errno of the control request or of waking the device.
+ */
+int gs_usb_ng_choose_filter(struct gs_channel *ch, const struct gs_filter *filter)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	struct gs_device_filter image;
+	int err;
+
+	err = gs_filter_compile(&image, filter);
+	if (err)
+		return err;
+
+	err = usb_autopm_get_interface(dev->intf);
+	if (err)
+		return err;
+
+	mutex_lock(&dev->lock);
+	if (ch->open || dev->paused) {
+		err = -EBUSY;
+		goto out_unlock;
+	}
+
+	/* Whatever comes of it: a request that was not answered may have been heard */
+	ch->filter_sent = true;
+	err = gs_usb_ng_set_filter(dev, ch->index, &image, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	if (!err)
+		ch->filter = *filter;
+
+out_unlock:
+	mutex_unlock(&dev->lock);
+	usb_autopm_put_interface(dev->intf);
+	return err;
+}
+
+/**
+ * gs_usb_ng_forget_filter() - leave the device as it was found
+ * @ch: the channel, unregistered; lock held
+ * @until: deadline, jiffies
+ *
+ * RESET does not do that, and the driver that comes next may not know of filters.
+ *
+ * Context: Process, sleeps.
+ */
+void gs_usb_ng_forget_filter(struct gs_channel *ch, unsigned long until)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	int err;
+
+	if (!ch->filter_sent)
+		return;
+
+	ch->filter.n = 0;
+	err = gs_usb_ng_send_filter(ch, until);
+	if (err && !gs_usb_ng_is_unlink(err) && gs_usb_ng_may_log(dev))
+		dev_warn(&dev->intf->dev, "channel %u: filter left in the device: %pe\n",
+			 ch->index, ERR_PTR(err));
 }
 
 /* The controller's state changed or was repeated. True if @cf has become worth sending. */
@@ -508,10 +755,27 @@ static void gs_usb_ng_copy_limits(struct can_bittiming_const *btc,
 	btc->brp_inc = le32_to_cpu(lim->brp_inc);
 }
 
-/* Asking on would only take more time: 255 channels have many optional features */
-static bool gs_usb_ng_is_dead(int err)
+/* These say nothing about a feature: a device that is gone lacks all of them, and a moment without
+ * memory must not cost one for good.
+ */
+static bool gs_usb_ng_is_fatal(int err)
 {
-	return err == -ETIMEDOUT || err == -ENODEV;
+	return err == -ENODEV || err == -ENOMEM;
+}
+
+/* An optional feature whose request failed. One that was not even answered isn't tried with the
+ * channels that follow: for 255 of them it would take as many seconds.
+ */
+static void gs_usb_ng_leave_out(struct gs_channel *ch, u32 feature, const char *name, int err)
+{
+	struct gs_usb_ng *dev = ch->dev;
+
+	ch->feature &= ~feature;
+	if (err == -ETIMEDOUT)
+		dev->unanswered |= feature;
+	if (gs_usb_ng_may_log(dev))
+		dev_warn(&dev->intf->dev, "channel %u: %s left out: %pe\n", ch->index, name,
+			 ERR_PTR(err));
 }
 
 /* Limits of the data phase: their own where the device has them, else the nominal ones */
@@ -526,7 +790,7 @@ static int gs_usb_ng_data_limits(struct gs_channel *ch)
 	if (!(ch->feature & GS_FEATURE_BT_CONST_EXT))
 		return 0;
 
-	err = gs_usb_ng_bt_const_ext(dev, ch->index, &ext, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	err = gs_usb_ng_bt_const_ext(dev, ch->index, &ext, gs_usb_ng_probe_until(dev));
 	if (err)
 		return err;
 
@@ -550,7 +814,7 @@ static int gs_usb_ng_tdc_limits(struct gs_channel *ch)
 	const char *wrong;
 	int err;
 
-	err = gs_usb_ng_tdc_const(dev, ch->index, &tdc, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	err = gs_usb_ng_tdc_const(dev, ch->index, &tdc, gs_usb_ng_probe_until(dev));
 	if (err)
 		return err;
 
@@ -575,6 +839,23 @@ static int gs_usb_ng_tdc_limits(struct gs_channel *ch)
 		ch->can.ctrlmode_supported |= CAN_CTRLMODE_TDC_AUTO;
 
 	return 0;
+}
+
+/* Is it a filter that the driver knows, and does it let everything pass? A host that went without
+ * a word may have left another one.
+ */
+static int gs_usb_ng_init_filter(struct gs_channel *ch)
+{
+	struct gs_device_filter_info info;
+	int err;
+
+	err = gs_usb_ng_get_filter(ch->dev, ch->index, &info, gs_usb_ng_probe_until(ch->dev));
+	if (err)
+		return err;
+	if (info.dev != GS_FILTER_BXCAN)
+		return -EOPNOTSUPP;
+
+	return gs_usb_ng_send_filter(ch, gs_usb_ng_probe_until(ch->dev));
 }
 
 static void gs_usb_ng_init_can(struct gs_channel *ch)
@@ -615,8 +896,7 @@ static void gs_usb_ng_init_can(struct gs_channel *ch)
  * is refused.
  *
  * Context: Process, sleeps.
- * Return: 0, -ENOMEM, -EINVAL for limits that can't be, or -ETIMEDOUT, -ENODEV for a device that
- * doesn't answer any more.
+ * Return: 0, -ENOMEM, -EINVAL for limits that can't be, or -ENODEV for a device that is gone.
  */
 int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_device_bt_const *bt)
 {
@@ -640,21 +920,18 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 	ch->dev = dev;
 	ch->netdev = netdev;
 	ch->index = index;
-	ch->feature = gs_profile_features(dev->profile, le32_to_cpu(bt->feature));
+	ch->feature = gs_profile_features(dev->profile, le32_to_cpu(bt->feature)) &
+		      ~dev->unanswered;
 	ch->can.clock.freq = le32_to_cpu(bt->fclk_can);
 	gs_usb_ng_copy_limits(&ch->bt_const, &bt->nominal);
 	gs_usb_ng_recovery_channel_init(ch);
 
 	if (ch->feature & GS_FEATURE_FD) {
 		err = gs_usb_ng_data_limits(ch);
-		if (gs_usb_ng_is_dead(err))
+		if (gs_usb_ng_is_fatal(err))
 			goto out_free;
-		if (err) {
-			if (gs_usb_ng_may_log(dev))
-				dev_warn(&dev->intf->dev, "channel %u: CAN FD left out: %pe\n",
-					 index, ERR_PTR(err));
-			ch->feature &= ~GS_FEATURE_FD;
-		}
+		if (err)
+			gs_usb_ng_leave_out(ch, GS_FEATURE_FD, "CAN FD", err);
 	}
 
 	/* Bit 17 is FD's; a device that offers it alone has another meaning in mind */
@@ -662,30 +939,29 @@ int gs_usb_ng_channel_create(struct gs_usb_ng *dev, u8 index, const struct gs_de
 		ch->feature &= ~GS_FEATURE_TDC;
 	if (ch->feature & GS_FEATURE_TDC) {
 		err = gs_usb_ng_tdc_limits(ch);
-		if (gs_usb_ng_is_dead(err))
+		if (gs_usb_ng_is_fatal(err))
 			goto out_free;
-		if (err) {
-			if (gs_usb_ng_may_log(dev))
-				dev_warn(&dev->intf->dev,
-					 "channel %u: delay compensation left out: %pe\n", index,
-					 ERR_PTR(err));
-			ch->feature &= ~GS_FEATURE_TDC;
-		}
+		if (err)
+			gs_usb_ng_leave_out(ch, GS_FEATURE_TDC, "delay compensation", err);
+	}
+
+	if (ch->feature & GS_FEATURE_FILTER) {
+		err = gs_usb_ng_init_filter(ch);
+		if (gs_usb_ng_is_fatal(err))
+			goto out_free;
+		if (err)
+			gs_usb_ng_leave_out(ch, GS_FEATURE_FILTER, "hardware filters", err);
 	}
 
 	if (ch->feature & GS_FEATURE_TERMINATION) {
 		err = gs_usb_ng_get_termination(dev, index, &on,
-						jiffies + GS_USB_NG_CTRL_TIMEOUT);
-		if (gs_usb_ng_is_dead(err))
+						gs_usb_ng_probe_until(dev));
+		if (gs_usb_ng_is_fatal(err))
 			goto out_free;
-		if (err) {
-			if (gs_usb_ng_may_log(dev))
-				dev_warn(&dev->intf->dev, "channel %u: termination left out: %pe\n",
-					 index, ERR_PTR(err));
-			ch->feature &= ~GS_FEATURE_TERMINATION;
-		} else {
+		if (err)
+			gs_usb_ng_leave_out(ch, GS_FEATURE_TERMINATION, "termination", err);
+		else
 			ch->can.termination = on ? GS_TERMINATION_OHM : CAN_TERMINATION_DISABLED;
-		}
 	}
 
 	gs_usb_ng_init_can(ch);

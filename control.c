@@ -12,6 +12,7 @@
  *   -EREMOTEIO   the answer was shorter than the structure
  *   -ETIMEDOUT   no answer until the deadline, or the deadline had passed
  *   -ENODEV      the device is gone
+ *   -ENOMEM      no memory for the request
  *   or what the host controller makes of a broken transfer (-EPROTO, -EILSEQ, ...).
  */
 
@@ -23,20 +24,90 @@
 #define GS_REQ_OUT	(USB_DIR_OUT | USB_TYPE_VENDOR | USB_RECIP_INTERFACE)
 #define GS_REQ_IN	(USB_DIR_IN | USB_TYPE_VENDOR | USB_RECIP_INTERFACE)
 
+/**
+ * gs_usb_ng_hurry() - RTNL is held, and its holder begins to wait for the device
+ * @dev: the adapter
+ *
+ * Until gs_usb_ng_hurry_done() nobody's requests may wait beyond the deadline that this returns.
+ * So whatever work the holder has to wait for, and how many requests that still makes, RTNL is
+ * held for no longer.
+ *
+ * Context: Process, RTNL.
+ * Return: the deadline, jiffies
+ */
+unsigned long gs_usb_ng_hurry(struct gs_usb_ng *dev)
+{
+	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+
+	/* 0 is for nobody; a jiffy less doesn't matter */
+	WRITE_ONCE(dev->hurry, until ?: -1UL);
+
+	return until;
+}
+
+/**
+ * gs_usb_ng_hurry_done() - RTNL's holder does not wait any more
+ * @dev: the adapter
+ *
+ * Context: Process, RTNL.
+ */
+void gs_usb_ng_hurry_done(struct gs_usb_ng *dev)
+{
+	WRITE_ONCE(dev->hurry, 0);
+}
+
 /* Milliseconds left, at least 1, or 0 when there are none */
 static int gs_usb_ng_time_left(const struct gs_usb_ng *dev, unsigned long until)
 {
-	if (dev->hung || time_after_eq(jiffies, until))
+	unsigned long hurry = READ_ONCE(dev->hurry);
+	long left;
+
+	if (unlikely(hurry) && time_before(hurry, until))
+		until = hurry;
+	/* Read once: a negative number would be no limit at all */
+	left = until - jiffies;
+	if (READ_ONCE(dev->hung) || left <= 0)
 		return 0;
 
-	return max(jiffies_to_msecs(until - jiffies), 1U);
+	return max(jiffies_to_msecs(left), 1U);
 }
 
-/* A device that is being unbound and doesn't answer isn't waited for once for each channel */
-static int gs_usb_ng_note(struct gs_usb_ng *dev, int err)
+/* A request that had less time may have been without an answer for want of it */
+#define GS_SILENCE_MS	250
+
+static void gs_usb_ng_unanswered(struct gs_usb_ng *dev)
 {
-	if (err == -ETIMEDOUT && READ_ONCE(dev->gone))
-		dev->hung = true;
+	void (*silent)(struct gs_usb_ng *dev) = READ_ONCE(dev->silent);
+
+	gs_usb_ng_dev_count(dev, GS_DEV_NO_ANSWER);
+	if (!READ_ONCE(dev->silence))
+		WRITE_ONCE(dev->silence_rx, atomic64_read(&dev->stat[GS_DEV_RX_TRANSFERS]));
+	WRITE_ONCE(dev->silence, dev->silence + 1);
+	if (silent)
+		silent(dev);
+}
+
+/* Keep in mind whether the device answers. One that is being unbound and doesn't isn't waited for
+ * once for each channel.
+ */
+static int gs_usb_ng_note(struct gs_usb_ng *dev, int err, int timeout)
+{
+	switch (err) {
+	case 0:
+	case -EPIPE:
+	case -EREMOTEIO:
+		if (unlikely(READ_ONCE(dev->silence)))
+			WRITE_ONCE(dev->silence, 0);
+		break;
+	case -ETIMEDOUT:
+		if (timeout < GS_SILENCE_MS)
+			break;
+		if (READ_ONCE(dev->gone))
+			WRITE_ONCE(dev->hung, true);
+		else
+			gs_usb_ng_unanswered(dev);
+		break;
+	}
 
 	return err;
 }
@@ -50,11 +121,12 @@ static int gs_usb_ng_send(struct gs_usb_ng *dev, u8 request, u16 value, u16 inde
 		return -ETIMEDOUT;
 
 	return gs_usb_ng_note(dev, usb_control_msg_send(dev->udev, 0, request, GS_REQ_OUT, value,
-							index, data, size, timeout, GFP_KERNEL));
+							index, data, size, timeout, GFP_KERNEL),
+			      timeout);
 }
 
-static int gs_usb_ng_recv(struct gs_usb_ng *dev, u8 request, u16 value, u16 index, void *data,
-			  u16 size, unsigned long until)
+static int gs_usb_ng_recv_once(struct gs_usb_ng *dev, u8 request, u16 value, u16 index, void *data,
+			       u16 size, unsigned long until)
 {
 	int timeout = gs_usb_ng_time_left(dev, until);
 
@@ -62,7 +134,50 @@ static int gs_usb_ng_recv(struct gs_usb_ng *dev, u8 request, u16 value, u16 inde
 		return -ETIMEDOUT;
 
 	return gs_usb_ng_note(dev, usb_control_msg_recv(dev->udev, 0, request, GS_REQ_IN, value,
-							index, data, size, timeout, GFP_KERNEL));
+							index, data, size, timeout, GFP_KERNEL),
+			      timeout);
+}
+
+static int gs_usb_ng_recv(struct gs_usb_ng *dev, u8 request, u16 value, u16 index, void *data,
+			  u16 size, unsigned long until)
+{
+	int err = gs_usb_ng_recv_once(dev, request, value, index, data, size, until);
+
+	/* In probe one answer that comes too late would cost a feature, or the device, for good */
+	if (err == -ETIMEDOUT && dev->probing)
+		err = gs_usb_ng_recv_once(dev, request, value, index, data, size,
+					  gs_usb_ng_probe_until(dev));
+
+	return err;
+}
+
+/**
+ * gs_usb_ng_no_answers() - requests that had their time and were not answered
+ * @dev: the adapter
+ *
+ * Context: Any.
+ * Return: their number since probe
+ */
+s64 gs_usb_ng_no_answers(const struct gs_usb_ng *dev)
+{
+	return atomic64_read(&dev->stat[GS_DEV_NO_ANSWER]);
+}
+
+/**
+ * gs_usb_ng_is_its_fault() - is it the device's doing that requests failed?
+ * @dev: the adapter
+ * @err: of the last of them
+ * @no_answers: gs_usb_ng_no_answers() before the first
+ *
+ * Context: Any.
+ * Return: false if it was cut short or could not be sent, which says nothing of the device
+ */
+bool gs_usb_ng_is_its_fault(const struct gs_usb_ng *dev, int err, s64 no_answers)
+{
+	if (err == -ETIMEDOUT)
+		return gs_usb_ng_no_answers(dev) != no_answers;
+
+	return err != -ENOMEM && !gs_usb_ng_is_unlink(err);
 }
 
 /**
@@ -322,6 +437,41 @@ int gs_usb_ng_get_state(struct gs_usb_ng *dev, u8 channel, struct gs_device_stat
 }
 
 /**
+ * gs_usb_ng_get_filter() - what kind of filter a channel has
+ * @dev: the adapter
+ * @channel: channel number; must offer FILTER
+ * @info: result, as received; the filters themselves can't be read
+ * @until: deadline, jiffies
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_get_filter(struct gs_usb_ng *dev, u8 channel, struct gs_device_filter_info *info,
+			 unsigned long until)
+{
+	return gs_usb_ng_recv(dev, GS_BREQ_GET_FILTER, channel, 0, info, sizeof(*info), until);
+}
+
+/**
+ * gs_usb_ng_set_filter() - say which frames a stopped channel shall receive
+ * @dev: the adapter
+ * @channel: channel number; must offer FILTER
+ * @filter: registers, for the kind of filter that the channel has
+ * @until: deadline, jiffies
+ *
+ * From the next start on, and until the next of these requests: RESET keeps it. Of a channel that
+ * is started the firmware acknowledges and ignores it.
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_set_filter(struct gs_usb_ng *dev, u8 channel, const struct gs_device_filter *filter,
+			 unsigned long until)
+{
+	return gs_usb_ng_send(dev, GS_BREQ_SET_FILTER, channel, 0, filter, sizeof(*filter), until);
+}
+
+/**
  * gs_usb_ng_tdc_const() - limits of a channel's transmitter delay compensation
  * @dev: the adapter
  * @channel: channel number; must offer TDC
@@ -379,6 +529,26 @@ int gs_usb_ng_get_tdc(struct gs_usb_ng *dev, u8 channel, struct gs_device_tdc *t
 		      unsigned long until)
 {
 	return gs_usb_ng_recv(dev, GS_BREQ_GET_TDC, channel, 0, tdc, sizeof(*tdc), until);
+}
+
+/**
+ * gs_usb_ng_bus_load_report() - have the device tell how busy the bus is
+ * @dev: the adapter, in ELM mode
+ * @channel: channel number, started
+ * @interval: in units of 100 ms; 0 for never
+ * @until: deadline, jiffies
+ *
+ * RESET forgets it.
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or an errno as listed at the top.
+ */
+int gs_usb_ng_bus_load_report(struct gs_usb_ng *dev, u8 channel, u8 interval, unsigned long until)
+{
+	const struct gs_device_bus_load_report set = { .interval = interval };
+
+	return gs_usb_ng_send(dev, GS_BREQ_ELM_SET_BUS_LOAD_REPORT, channel, 0, &set, sizeof(set),
+			      until);
 }
 
 /**

@@ -28,8 +28,10 @@
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/spinlock.h>
 #include <linux/usb.h>
 #include <linux/workqueue.h>
 
@@ -57,6 +59,7 @@ struct gs_dma_chunk {
  * @order: @params.max pointers, scratch for gs_dma_pool_stop()
  * @claimed: bitmap, a slot's bit is clear when it may be acquired
  * @chunks: of struct gs_dma_chunk
+ * @lock: keeps slots and their URBs there for those who read the accounting
  * @capacity: slots with memory
  * @next: where the search for a free slot begins
  * @started: URBs are unblocked
@@ -76,6 +79,7 @@ struct gs_dma_pool {
 	struct gs_dma_slot **order;
 	unsigned long *claimed;
 	struct list_head chunks;
+	spinlock_t lock; /* held where capacity shrinks, and by readers of the accounting */
 	unsigned int capacity;
 	unsigned int next;
 	bool started;
@@ -133,10 +137,14 @@ static void gs_dma_slot_free_buffer(struct gs_dma_slot *slot)
 static void gs_dma_pool_free_memory(struct gs_dma_pool *pool)
 {
 	const struct gs_dma_pool_params *par = &pool->params;
+	unsigned int i, n = pool->capacity;
 	struct gs_dma_chunk *chunk, *tmp;
-	unsigned int i;
 
-	for (i = 0; i < pool->capacity; i++) {
+	spin_lock(&pool->lock);
+	WRITE_ONCE(pool->capacity, 0);
+	spin_unlock(&pool->lock);
+
+	for (i = 0; i < n; i++) {
 		usb_free_urb(pool->slots[i].urb);
 		pool->slots[i].urb = NULL;
 		if (par->backend->per_slot)
@@ -144,7 +152,6 @@ static void gs_dma_pool_free_memory(struct gs_dma_pool *pool)
 		pool->slots[i].buf = NULL;
 		pool->slots[i].seq = 0;
 	}
-	WRITE_ONCE(pool->capacity, 0);
 
 	list_for_each_entry_safe(chunk, tmp, &pool->chunks, list) {
 		list_del(&chunk->list);
@@ -216,6 +223,7 @@ struct gs_dma_pool *gs_dma_pool_create(const struct gs_dma_pool_params *params)
 		pool->slots[i].priv = params->priv;
 	}
 	INIT_LIST_HEAD(&pool->chunks);
+	spin_lock_init(&pool->lock);
 	INIT_WORK(&pool->free_work, gs_dma_pool_free_work);
 	atomic_set(&pool->holders, 1);
 
@@ -278,10 +286,13 @@ void gs_dma_pool_destroy(struct gs_dma_pool *pool)
 /* Tie a buffer to a slot that has none */
 static void gs_dma_slot_init_buffer(struct gs_dma_slot *slot, void *buf, dma_addr_t dma)
 {
+	const struct gs_dma_pool_params *par = &slot->pool->params;
+	const struct gs_dma_backend *backend = par->backend;
 	bool by_dma = dma != DMA_MAPPING_ERROR;
 
 	gs_dma_slot_set_buffer(slot, buf, dma);
-	slot->sync = by_dma && slot->pool->params.backend->sync;
+	slot->sync = by_dma && backend->sync &&
+		     (!backend->need_sync || backend->need_sync(par->ctx, dma));
 	if (by_dma)
 		slot->urb->transfer_flags |= URB_NO_TRANSFER_DMA_MAP;
 	usb_block_urb(slot->urb);
@@ -531,8 +542,8 @@ static inline void gs_dma_pool_make_live(struct gs_dma_pool *pool, struct gs_dma
 		WRITE_ONCE(pool->high_water, min(in_use, pool->capacity));
 
 	WRITE_ONCE(slot->seq, pool->seq);
-	slot->owner = owner;
-	slot->since = jiffies;
+	WRITE_ONCE(slot->owner, owner);
+	WRITE_ONCE(slot->since, jiffies);
 
 	/* The fields before the count; pairs with atomic_inc_not_zero() in lookups */
 	atomic_set_release(&slot->ref, 1);
@@ -706,20 +717,111 @@ void gs_dma_slot_sync(struct gs_dma_slot *slot, size_t len, bool for_cpu)
 	par->backend->sync(par->ctx, slot->dma, min(len, par->size), par->dir, for_cpu);
 }
 
+/* The USB core's own count of submissions that it has not given back, by which usb_kill_urb() knows
+ * when it is done. What else there is, urb->status, stays as it was when a submission is refused.
+ */
+static bool gs_dma_slot_in_flight(const struct gs_dma_slot *slot)
+{
+	return atomic_read(&slot->urb->use_count) > 0;
+}
+
+/* Slots that a reader of the accounting may look at. The lock, which he holds, keeps them there. */
+static unsigned int gs_dma_pool_readable(const struct gs_dma_pool *pool)
+{
+	/* Not the lock but the release in gs_dma_pool_warm_up() has their URBs seen: it pairs */
+	return smp_load_acquire(&pool->capacity);
+}
+
 /**
  * gs_dma_pool_get_info() - read the accounting
  * @pool: the pool
  * @info: result, a snapshot whose members need not be of one moment
  *
- * Context: Any.
+ * What can be found out by looking at the slots is not counted while frames go through them.
+ *
+ * Context: Process.
  */
 void gs_dma_pool_get_info(struct gs_dma_pool *pool, struct gs_dma_pool_info *info)
 {
-	info->capacity = READ_ONCE(pool->capacity);
-	info->in_use = gs_dma_pool_in_use(pool);
+	unsigned int i, n;
+
+	spin_lock(&pool->lock);
+	n = gs_dma_pool_readable(pool);
+	info->capacity = n;
+	/* It may have grown, and more be in use, since */
+	info->in_use = min(gs_dma_pool_in_use(pool), n);
+	info->free = info->capacity - info->in_use;
+	info->in_flight = 0;
+	for (i = 0; i < n; i++)
+		info->in_flight += gs_dma_slot_in_flight(&pool->slots[i]);
+	spin_unlock(&pool->lock);
+
 	info->high_water = READ_ONCE(pool->high_water);
 	info->acquires = READ_ONCE(pool->seq);
 	info->reuses = info->acquires - min(info->acquires, READ_ONCE(pool->first_uses));
 	info->exhaustions = atomic64_read(&pool->exhaustions);
 	info->over_releases = atomic64_read(&pool->over_releases);
+}
+
+static unsigned long gs_dma_slot_page(const struct gs_dma_slot *slot)
+{
+	return (unsigned long)READ_ONCE(slot->buf) >> PAGE_SHIFT;
+}
+
+/**
+ * gs_dma_pool_pages() - how many pages do the slots' buffers lie in?
+ * @pool: the pool, of slots that don't cross pages
+ *
+ * Context: Process.
+ * Return: their number
+ */
+unsigned int gs_dma_pool_pages(struct gs_dma_pool *pool)
+{
+	unsigned int i, j, n, pages = 0;
+	unsigned long page;
+
+	spin_lock(&pool->lock);
+	n = gs_dma_pool_readable(pool);
+	for (i = 0; i < n; i++) {
+		page = gs_dma_slot_page(&pool->slots[i]);
+		for (j = 0; j < i && gs_dma_slot_page(&pool->slots[j]) != page; j++)
+			;
+		pages += j == i;
+	}
+	spin_unlock(&pool->lock);
+
+	return pages;
+}
+
+/**
+ * gs_dma_pool_show() - print a line for each slot: whose it is, since when, and what it is doing
+ * @pool: the pool
+ * @m: where to
+ *
+ * "usb": the USB core has the URB; "held": somebody has a reference, and the URB is idle.
+ *
+ * Context: Process.
+ */
+void gs_dma_pool_show(struct gs_dma_pool *pool, struct seq_file *m)
+{
+	const struct gs_dma_slot *slot;
+	unsigned int i, n;
+	int ref;
+
+	seq_puts(m, "slot state refs age_ms owner\n");
+	spin_lock(&pool->lock);
+	n = gs_dma_pool_readable(pool);
+	for (i = 0; i < n; i++) {
+		slot = &pool->slots[i];
+		/* Pairs with the release in gs_dma_pool_make_live() */
+		ref = atomic_read_acquire(&slot->ref);
+		if (!ref)
+			seq_printf(m, "%u free 0 - -\n", i);
+		else
+			seq_printf(m, "%u %s %d %u %s\n", i,
+				   gs_dma_slot_in_flight(slot) ? "usb" : "held", ref,
+				   jiffies_to_msecs(jiffies - READ_ONCE(slot->since)),
+				   READ_ONCE(slot->owner));
+	}
+	spin_unlock(&pool->lock);
 }

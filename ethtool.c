@@ -74,6 +74,11 @@ static int gs_usb_ng_set_ringparam(struct net_device *netdev, struct ethtool_rin
 		NL_SET_ERR_MSG_MOD(extack, "the RX ring has at least 2 entries");
 		return -EINVAL;
 	}
+	/* Which has an endpoint for each channel */
+	if (dev->elm && ring->rx_pending < dev->n_channels) {
+		NL_SET_ERR_MSG_MOD(extack, "the ELM protocol takes an RX entry a channel");
+		return -EINVAL;
+	}
 	if (!ring->tx_pending) {
 		NL_SET_ERR_MSG_MOD(extack, "the TX ring has at least 1 entry");
 		return -EINVAL;
@@ -112,24 +117,48 @@ static int gs_usb_ng_get_ts_info(struct net_device *netdev, struct kernel_ethtoo
 static int gs_usb_ng_set_phys_id(struct net_device *netdev, enum ethtool_phys_id_state state)
 {
 	struct gs_channel *ch = netdev_priv(netdev);
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	struct gs_usb_ng *dev = ch->dev;
+	unsigned long until;
 	int err;
 
 	/* Firmware of the first version advertises nothing, and knows no such request */
-	if (!(ch->feature & GS_FEATURE_IDENTIFY) || ch->dev->sw_version < 2)
+	if (!(ch->feature & GS_FEATURE_IDENTIFY) || dev->sw_version < 2)
 		return -EOPNOTSUPP;
 
 	switch (state) {
 	case ETHTOOL_ID_ACTIVE:
-		err = gs_usb_ng_identify(ch->dev, ch->index, true, until);
-		return err ? err : 1;
+		/* Awake as long as it blinks */
+		until = gs_usb_ng_hurry(dev);
+		err = usb_autopm_get_interface(dev->intf);
+		if (!err) {
+			mutex_lock(&dev->lock);
+			err = dev->paused ? -EBUSY :
+			      gs_usb_ng_identify(dev, ch->index, true, until);
+			mutex_unlock(&dev->lock);
+			if (err)
+				usb_autopm_put_interface(dev->intf);
+		}
+		gs_usb_ng_hurry_done(dev);
+		if (err)
+			return err;
+		ch->identifying = true;
+		return 1;
 	case ETHTOOL_ID_ON:
 	case ETHTOOL_ID_OFF:
-		return READ_ONCE(ch->dev->gone) ? -ENODEV : 0;
+		return READ_ONCE(dev->gone) ? -ENODEV : 0;
 	case ETHTOOL_ID_INACTIVE:
+		/* Nothing of ours need be there any more; disconnect gives back what is held */
 		if (netdev->reg_state != NETREG_REGISTERED)
 			return 0;
-		return gs_usb_ng_identify(ch->dev, ch->index, false, until);
+		ch->identifying = false;
+		until = gs_usb_ng_hurry(dev);
+		mutex_lock(&dev->lock);
+		/* A reset has ended it */
+		err = dev->paused ? 0 : gs_usb_ng_identify(dev, ch->index, false, until);
+		mutex_unlock(&dev->lock);
+		gs_usb_ng_hurry_done(dev);
+		usb_autopm_put_interface(dev->intf);
+		return err;
 	default:
 		return -EINVAL;
 	}

@@ -9,6 +9,7 @@
 
 #include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/usb.h>
 
@@ -75,7 +76,7 @@ static int gs_usb_ng_handshake(struct gs_usb_ng *dev, struct gs_device_config *c
 	int err;
 
 	for (;;) {
-		err = gs_usb_ng_host_format(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+		err = gs_usb_ng_host_format(dev, gs_usb_ng_probe_until(dev));
 		if (err != -ETIMEDOUT || !--tries)
 			break;
 		msleep(GS_PROBE_PAUSE_MS);
@@ -85,7 +86,7 @@ static int gs_usb_ng_handshake(struct gs_usb_ng *dev, struct gs_device_config *c
 		return err;
 	}
 
-	err = gs_usb_ng_device_config(dev, cfg, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	err = gs_usb_ng_device_config(dev, cfg, gs_usb_ng_probe_until(dev));
 	if (err)
 		dev_err(&dev->intf->dev, "device config request failed: %pe\n", ERR_PTR(err));
 
@@ -99,7 +100,7 @@ static void gs_usb_ng_reset_all(struct gs_usb_ng *dev)
 	int err;
 
 	for (i = 0; i < dev->n_channels; i++) {
-		err = gs_usb_ng_reset(dev, i, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+		err = gs_usb_ng_reset(dev, i, gs_usb_ng_probe_until(dev));
 		if (!err)
 			continue;
 		if (gs_usb_ng_may_log(dev))
@@ -129,7 +130,7 @@ static void gs_usb_ng_find_profile(struct gs_usb_ng *dev, u32 feature)
 
 	dev->profile = gs_profile_find(&id);
 	dev->tx_cap = gs_profile_device_cap(dev->profile, dev->n_channels);
-	dev->generation = dev->profile->generation ? GS_GENERATION_TRYING : GS_GENERATION_OFF;
+	dev->generation = dev->profile->turns ? GS_GENERATION_TRYING : GS_GENERATION_OFF;
 }
 
 static void gs_usb_ng_free_channels(struct gs_usb_ng *dev)
@@ -144,20 +145,23 @@ static void gs_usb_ng_free_channels(struct gs_usb_ng *dev)
 static int gs_usb_ng_create_channels(struct gs_usb_ng *dev)
 {
 	struct gs_device_bt_const bt;
+	u32 feature = 0;
 	unsigned int i;
 	int err;
 
 	dev->hw_timestamps = true;
 	for (i = 0; i < dev->n_channels; i++) {
-		err = gs_usb_ng_bt_const(dev, i, &bt, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+		err = gs_usb_ng_bt_const(dev, i, &bt, gs_usb_ng_probe_until(dev));
 		if (err) {
 			dev_err(&dev->intf->dev, "channel %u: limits request failed: %pe\n", i,
 				ERR_PTR(err));
 			return err;
 		}
 
-		if (!i)
-			gs_usb_ng_find_profile(dev, le32_to_cpu(bt.feature));
+		if (!i) {
+			feature = le32_to_cpu(bt.feature);
+			gs_usb_ng_find_profile(dev, feature);
+		}
 
 		err = gs_usb_ng_channel_create(dev, i, &bt);
 		if (err)
@@ -170,13 +174,47 @@ static int gs_usb_ng_create_channels(struct gs_usb_ng *dev)
 	for (i = 0; i < dev->n_channels; i++)
 		gs_usb_ng_channel_finish(dev->ch[i]);
 
-	return 0;
+	/* The first one stopped what was running, and only then ELM mode can be left */
+	if (dev->profile->elm)
+		gs_usb_ng_reset_all(dev);
+
+	return gs_usb_ng_elm_init(dev, feature);
+}
+
+/* The interface's count of those who need it awake is not reset when it is unbound */
+static void gs_usb_ng_autopm_put_all(struct gs_usb_ng *dev)
+{
+	unsigned int i;
+
+	if (!dev->profile->autosuspend)
+		usb_autopm_put_interface_no_suspend(dev->intf);
+	for (i = 0; i < dev->n_channels; i++)
+		if (dev->ch[i]->identifying)
+			usb_autopm_put_interface_no_suspend(dev->intf);
+}
+
+/* Leave the device as it was found, as far as the channels that were closed have not done so */
+static void gs_usb_ng_take_leave(struct gs_usb_ng *dev)
+{
+	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	unsigned int i;
+
+	mutex_lock(&dev->lock);
+	for (i = 0; i < dev->n_channels; i++) {
+		if (dev->ch[i]->started)
+			gs_usb_ng_channel_reset(dev->ch[i], until);
+		gs_usb_ng_forget_filter(dev->ch[i], until);
+	}
+	mutex_unlock(&dev->lock);
 }
 
 static void gs_usb_ng_unregister(struct gs_usb_ng *dev, unsigned int n)
 {
 	while (n--)
 		unregister_candev(dev->ch[n]->netdev);
+	/* The end of an "ethtool -p" gives its reference back before it is done, but has RTNL */
+	rtnl_lock();
+	rtnl_unlock();
 }
 
 static int gs_usb_ng_register(struct gs_usb_ng *dev)
@@ -189,6 +227,8 @@ static int gs_usb_ng_register(struct gs_usb_ng *dev)
 		if (err) {
 			dev_err(&dev->intf->dev, "channel %u: not registered: %pe\n", i,
 				ERR_PTR(err));
+			/* For whoever is at one of the others already */
+			WRITE_ONCE(dev->gone, true);
 			gs_usb_ng_unregister(dev, i);
 			return err;
 		}
@@ -204,7 +244,7 @@ static int gs_usb_ng_register(struct gs_usb_ng *dev)
  *
  * Context: Process, sleeps.
  * Return: 0, -ENODEV without a pair of bulk endpoints, -EINVAL for a device that claims what can't
- * be, -ENOMEM, or the errno of a control request.
+ * be, -ENOMEM, or the errno of a control request or of registering a net device.
  */
 static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_id *id)
 {
@@ -230,17 +270,21 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 
 	dev->intf = intf;
 	dev->udev = udev;
-	dev->pipe_in = usb_rcvbulkpipe(udev, in->bEndpointAddress);
-	dev->pipe_out = usb_sndbulkpipe(udev, out->bEndpointAddress);
+	dev->pipe_in[0] = usb_rcvbulkpipe(udev, in->bEndpointAddress);
+	dev->pipe_out[0] = usb_sndbulkpipe(udev, out->bEndpointAddress);
+	dev->n_pipes = 1;
 	/* A multiple of the packet size is never babble; one that doesn't fit is for no frame */
 	dev->rx_size = GS_ZC_BUFFER;
 	if (dev->rx_size > usb_endpoint_maxp(in))
 		dev->rx_size = rounddown(dev->rx_size, usb_endpoint_maxp(in));
 	mutex_init(&dev->lock);
 	spin_lock_init(&dev->tx_wait_lock);
+	spin_lock_init(&dev->look_lock);
 	ratelimit_state_init(&dev->log, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	INIT_LIST_HEAD(&dev->tx_waiting);
 	gs_clock_init(&dev->clock);
+	dev->probe_until = jiffies + GS_USB_NG_PROBE_TIMEOUT;
+	dev->probing = true;
 	usb_set_intfdata(intf, dev);
 
 	err = gs_usb_ng_handshake(dev, &cfg);
@@ -268,6 +312,8 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 	if (err)
 		goto out_free_channels;
 
+	dev->probing = false;
+
 	err = gs_usb_ng_recovery_init(dev);
 	if (err)
 		goto out_free_channels;
@@ -276,18 +322,28 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 	gs_usb_ng_share(dev);
 	mutex_unlock(&dev->lock);
 
+	/* Not to be suspended while no channel is up, unless it is known to come back from that */
+	if (!dev->profile->autosuspend)
+		usb_autopm_get_interface_no_resume(intf);
+
 	err = gs_usb_ng_register(dev);
 	if (err)
-		goto out_recovery_exit;
+		goto out_take_leave;
+
+	gs_usb_ng_debugfs_add(dev);
 
 	dev_info(&intf->dev, "%s, %u channel%s, firmware %#x, hardware %#x\n", dev->profile->name,
 		 n, n > 1 ? "s" : "", dev->sw_version, dev->hw_version);
 
 	return 0;
 
-out_recovery_exit:
+out_take_leave:
+	/* A channel that was registered for a moment may have been given one */
+	gs_usb_ng_take_leave(dev);
+	gs_usb_ng_autopm_put_all(dev);
 	gs_usb_ng_recovery_exit(dev);
 out_free_channels:
+	gs_usb_ng_elm_exit(dev);
 	gs_usb_ng_free_channels(dev);
 	gs_usb_ng_rx_exit(dev);
 out_free:
@@ -305,8 +361,12 @@ static void gs_usb_ng_disconnect(struct usb_interface *intf)
 	struct gs_usb_ng *dev = usb_get_intfdata(intf);
 
 	WRITE_ONCE(dev->gone, true);
+	gs_usb_ng_debugfs_remove(dev);
 	gs_usb_ng_unregister(dev, dev->n_channels);
+	gs_usb_ng_take_leave(dev);
+	gs_usb_ng_autopm_put_all(dev);
 	gs_usb_ng_recovery_exit(dev);
+	gs_usb_ng_elm_exit(dev);
 	gs_usb_ng_free_channels(dev);
 	gs_usb_ng_rx_exit(dev);
 	usb_set_intfdata(intf, NULL);
@@ -319,24 +379,30 @@ static void gs_usb_ng_disconnect(struct usb_interface *intf)
  */
 static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
 {
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct gs_channel *ch;
+	unsigned long until;
 	unsigned int i;
 
 	/* From here on nothing starts a channel; what was started before is waited for */
 	mutex_lock(&dev->lock);
 	dev->paused = true;
+	dev->forgetful = true;
+	dev->reminded = 0;
+	dev->remind_fails = 0;
 	mutex_unlock(&dev->lock);
 	for (i = 0; i < dev->n_channels; i++)
 		gs_usb_ng_recovery_cancel(dev->ch[i]);
 
 	mutex_lock(&dev->lock);
+	until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	for (i = 0; i < dev->n_channels; i++) {
 		ch = dev->ch[i];
 		if (ch->running)
 			gs_usb_ng_channel_stop(ch, reset, until);
-		if (ch->open && ch->can.state != CAN_STATE_BUS_OFF)
-			ch->can.state = CAN_STATE_STOPPED;
+		else if (reset && ch->started)
+			gs_usb_ng_channel_reset(ch, until);
+		if (ch->open && READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF)
+			WRITE_ONCE(ch->can.state, CAN_STATE_STOPPED);
 	}
 	gs_usb_ng_rx_close(dev);
 	mutex_unlock(&dev->lock);
@@ -344,7 +410,6 @@ static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
 	/* The poll may have asked for recovery until it was stopped */
 	for (i = 0; i < dev->n_channels; i++)
 		gs_usb_ng_recovery_cancel(dev->ch[i]);
-	cancel_work_sync(&dev->tx_unhalt);
 	cancel_delayed_work_sync(&dev->tick);
 }
 
@@ -405,6 +470,7 @@ static struct usb_driver gs_usb_ng_driver = {
 	.pre_reset = gs_usb_ng_pre_reset,
 	.post_reset = gs_usb_ng_post_reset,
 	.dev_groups = gs_usb_ng_device_groups,
+	.supports_autosuspend = 1,
 	.soft_unbind = 1,
 };
 
@@ -417,16 +483,29 @@ static int __init gs_usb_ng_init(void)
 		return err;
 
 	gs_usb_ng_sysfs_init();
+	gs_usb_ng_debugfs_init();
+	err = gs_usb_ng_elm_module_init();
+	if (err)
+		goto out_exit;
 	err = usb_register(&gs_usb_ng_driver);
 	if (err)
-		gs_dma_pool_module_exit();
+		goto out_elm_exit;
 
+	return 0;
+
+out_elm_exit:
+	gs_usb_ng_elm_module_exit();
+out_exit:
+	gs_usb_ng_debugfs_exit();
+	gs_dma_pool_module_exit();
 	return err;
 }
 
 static void __exit gs_usb_ng_exit(void)
 {
 	usb_deregister(&gs_usb_ng_driver);
+	gs_usb_ng_elm_module_exit();
+	gs_usb_ng_debugfs_exit();
 	gs_dma_pool_module_exit();
 }
 

@@ -9,10 +9,12 @@
  * Pure: words of the device in, a row of a constant table out. The words can be forged. Whoever
  * forges them gets rules that his device does not keep; nothing else depends on them.
  */
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 
+#include "elm.h"
 #include "gs_usb_wire.h"
 #include "profile.h"
 
@@ -26,6 +28,11 @@
  * endpoint's ring while it runs, which was seen to stall QEMU's.
  */
 #define GS_PROFILE_DEVICE_MAX	128U
+
+/* From this day on a legacy frame can't be taken for a blob of the ELM protocol any more, and bit
+ * 15 means that there are blobs, which it did not up to 0x260528.
+ */
+#define GS_PROFILE_ELM_VERSION	0x260803
 
 enum gs_profile_row {
 	GS_PROFILE_UNKNOWN,
@@ -59,26 +66,33 @@ static const struct gs_profile gs_profiles[] = {
 		.cap_per_channel = true,
 	},
 	/* candleLight since 2026: a pool of 64 buffers per channel for frames of both directions.
-	 * It gives an echo when the frame enters a mailbox of the controller.
+	 * It gives an echo when the frame enters a mailbox of the controller. Its IN endpoint
+	 * survives suspend since June 2026, and feature bit 18, by which it is known, is younger:
+	 * https://github.com/candle-usb/candleLight_fw/pull/301, .../317
 	 */
 	[GS_PROFILE_CANDLELIGHT] = {
 		.name = "candlelight",
-		.features = GS_PROFILE_COMMON | GS_FEATURE_TDC | GS_FEATURE_BUS_OFF_RECOVERY,
+		.features = GS_PROFILE_COMMON | GS_FEATURE_FILTER | GS_FEATURE_TDC |
+			    GS_FEATURE_BUS_OFF_RECOVERY,
 		.in_flight_channel = 32,
 		.in_flight_device = 32,
 		.cap_per_channel = true,
-		.generation = true,
+		.turn_shift = 8,
+		.turns = BIT(24),
 		.short_cc = true,
+		.autosuspend = true,
 	},
 	/* Earlier builds may have 64 buffers for all channels together. When they run out, frames
-	 * from the bus are lost without notice, so take half of them at most.
+	 * from the bus are lost without notice, so take half of them at most. Filters are older
+	 * than bit 18: https://github.com/candle-usb/candleLight_fw/pull/204
 	 */
 	[GS_PROFILE_CANDLELIGHT_OLD] = {
 		.name = "candlelight-old",
-		.features = GS_PROFILE_COMMON | GS_FEATURE_BUS_OFF_RECOVERY,
+		.features = GS_PROFILE_COMMON | GS_FEATURE_FILTER | GS_FEATURE_BUS_OFF_RECOVERY,
 		.in_flight_channel = 16,
 		.in_flight_device = 32,
-		.generation = true,
+		.turn_shift = 8,
+		.turns = BIT(24),
 	},
 	/* Looks like candleLight, but under a name that nobody here has heard of */
 	[GS_PROFILE_CANDLELIGHT_CLONE] = {
@@ -98,12 +112,14 @@ static const struct gs_profile gs_profiles[] = {
 		.features = GS_PROFILE_COMMON,
 		.in_flight_channel = 8,
 		.in_flight_device = 10,
-		.generation = true,
+		.turn_shift = 8,
+		.turns = BIT(24),
 		.short_cc = true,
 		.no_raw_dlc = true,
 		.echo_is_ack = true,
 	},
-	/* CANable 2.5. Echo ids keep 8 bits; echoes of all channels share 70 buffers; a full queue
+	/* CANable 2.5. Echo ids keep 8 bits, and a marker, which is one more than the id and not 0,
+	 * has no more of them; echoes of all channels share 70 buffers; a full queue
 	 * drops the frame. A raw DLC of 9..15 makes an FD frame of a classic one. Bit 12 isn't
 	 * BERR_REPORTING here, and bits 15 up clash with candleLight's:
 	 * https://github.com/Elmue/CANable-2.5-firmware-Slcan-and-Candlelight/issues/28
@@ -113,6 +129,8 @@ static const struct gs_profile gs_profiles[] = {
 		.features = GS_PROFILE_COMMON & ~GS_FEATURE_BERR_REPORTING,
 		.in_flight_channel = 32,
 		.in_flight_device = 32,
+		.turn_shift = 5,
+		.turns = GS_ELM_TURNS,
 		.short_cc = true,
 		.no_raw_dlc = true,
 		.elm = true,
@@ -263,8 +281,18 @@ u32 gs_profile_features(const struct gs_profile *profile, u32 feature)
 	/* Bit 14 without being ELM: a fork, whose bits above it are its own */
 	if (feature & GS_FEATURE_ELM)
 		feature &= GS_FEATURE_COMMON_MASK;
+	/* Bit 16 is about a bxCAN, which does not know FD */
+	if (feature & GS_FEATURE_FD)
+		feature &= ~GS_FEATURE_FILTER;
 
 	return feature & profile->features;
+}
+
+bool gs_profile_speaks_elm(const struct gs_profile *profile, u32 sw_version, u32 feature)
+{
+	u32 needed = GS_FEATURE_ELM | GS_FEATURE_ELM_BLOBS;
+
+	return profile->elm && sw_version >= GS_PROFILE_ELM_VERSION && (feature & needed) == needed;
 }
 
 unsigned int gs_profile_device_cap(const struct gs_profile *profile, unsigned int n_channels)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What to do when something went wrong: failed transfers, halted endpoints, bus-off, echoes that
- * don't come, a device that could not be started.
+ * don't come, a device that could not be started or doesn't answer.
  *
  * Whoever notices, in whatever context, only leaves a mark and queues work; the work runs on
- * the device's ordered queue, in process context, one item at a time.
+ * the device's ordered queue, in process context, one item at a time. What is to be done is
+ * decided by the table in decide.c; here is looked and acted.
  */
 
 #include <linux/can/dev.h>
@@ -14,19 +15,132 @@
 
 #include "gs_usb_ng.h"
 
-/* Pauses before failed IN transfers are submitted again, ms: short enough that a glitch costs
- * nothing that a device can't buffer, long enough at the end not to spin on a dying cable.
- */
-#define GS_RX_BACKOFF_MIN	10
-#define GS_RX_BACKOFF_MAX	1000
-
-/* Half of what RTNL may be held for: closing waits for this request */
+/* Half of what RTNL may be held for: who waits for the lock under it waits for these */
 #define GS_RX_UNHALT_TIMEOUT	msecs_to_jiffies(500)
+#define GS_ASK_TIMEOUT		msecs_to_jiffies(500)
+
+/* Between restarts that fail, at least */
+#define GS_RESTART_AGAIN_MS	1000U
 
 /* An echo is overdue after this time. CANable 2.5 drops frames after 500 ms without an ACK, others
- * may wait for a bus that is full of more urgent frames.
+ * may wait for a bus that is full of more urgent frames. Together with the look that confirms it,
+ * and the restart, it makes less than 2 seconds.
  */
-#define GS_ECHO_OVERDUE		msecs_to_jiffies(3000)
+#define GS_ECHO_OVERDUE		msecs_to_jiffies(1000)
+
+/* So many uses of a slot take longer than any echo is late. Seven (CANable 2.5) do not, but they do
+ * take longer than what was on its way when a channel was started anew.
+ */
+#define GS_TURNS_LAST		BIT(16)
+
+/* On a bus that is full the channel is started anew after that time only */
+#define GS_STARVED		msecs_to_jiffies(10000)
+
+/* To a device that has left a request without an answer */
+#define GS_ASK_AGAIN		msecs_to_jiffies(100)
+
+/* A channel that waits for a partner, or could not be started */
+#define GS_LOOK_PATIENTLY	msecs_to_jiffies(500)
+
+/* Whoever sends frames would acknowledge ours. A few, lest the last one count of a bus that falls
+ * silent.
+ */
+#define GS_PARTNER_FRAMES	3
+
+/* A firmware that leaves GET_STATE without an answer so often in a row, and answers other requests,
+ * is asked again after that pause only: asking takes the time that other channels need
+ */
+#define GS_MUTE			2
+#define GS_MUTE_PAUSE		msecs_to_jiffies(10000)
+
+/* So many requests in a row without an answer are not for want of time any more. A USB reset that
+ * is due is made sooner.
+ */
+#define GS_SILENT_FOR_LONG	3
+
+/* Nor is a device given up before that many. The USB resets that it has had may have been for other
+ * reasons.
+ */
+#define GS_SILENT_FOR_GOOD	10
+
+/* A channel that is to be started anew loses its carrier when so much of it has failed: starts that
+ * are the device's fault count more than those that had too little time. The second may follow at
+ * once.
+ */
+#define GS_START_FAULT		4
+#define GS_START_LATE		1
+#define GS_STARTS_FAIL		(3 * GS_START_FAULT)
+
+/* What a device is reminded of, and doesn't take so often, it goes without */
+#define GS_REMIND_TRIES		3
+
+/* A pipe whose transfers only fail gets a USB reset then; hubs take less to see a device go.
+ * Failures that are further apart than the longest pause allows have had time without in between.
+ */
+#define GS_ONLY_FAIL		msecs_to_jiffies(3000)
+#define GS_FAIL_AGAIN		msecs_to_jiffies(1500)
+
+/**
+ * gs_usb_ng_look() - have everything looked at
+ * @dev: the adapter
+ * @delay: when, jiffies; at most GS_ECHO_OVERDUE
+ *
+ * Never later than somebody else has asked for since the last look began.
+ *
+ * Context: Any.
+ */
+void gs_usb_ng_look(struct gs_usb_ng *dev, unsigned long delay)
+{
+	unsigned long at = jiffies + delay;
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->look_lock, flags);
+	/* It is not pending when it has just begun, or was cancelled */
+	if (!dev->watching || !delayed_work_pending(&dev->tick) ||
+	    time_before(at, dev->look_at)) {
+		WRITE_ONCE(dev->watching, true);
+		dev->look_at = at;
+		mod_delayed_work(dev->wq, &dev->tick, delay);
+	}
+	spin_unlock_irqrestore(&dev->look_lock, flags);
+}
+
+/**
+ * gs_usb_ng_watch() - a frame is in flight, and nobody was going to look
+ * @dev: the adapter
+ *
+ * Context: Any.
+ */
+void gs_usb_ng_watch(struct gs_usb_ng *dev)
+{
+	gs_usb_ng_look(dev, GS_ECHO_OVERDUE);
+}
+
+/* A request was not answered: find out whether others are */
+static void gs_usb_ng_silence(struct gs_usb_ng *dev)
+{
+	gs_usb_ng_look(dev, GS_ASK_AGAIN);
+}
+
+/* Reset the device, unless that was done too often or just now. Never from here: the reset has the
+ * channels stopped, and for that our works cancelled.
+ */
+static bool gs_usb_ng_usb_reset(struct gs_usb_ng *dev, const char *why)
+{
+	if (gs_decide_reset(&dev->resets, jiffies_to_msecs(jiffies - dev->reset_stamp)) !=
+	    GS_LEAVE_NOW)
+		return false;
+
+	dev->resets++;
+	dev->reset_stamp = jiffies;
+	dev->reset_asked = true;
+	gs_usb_ng_dev_count(dev, GS_DEV_USB_RESETS);
+	if (gs_usb_ng_may_log(dev))
+		dev_warn(&dev->intf->dev, "%s, USB reset\n", why);
+	usb_queue_reset_device(dev->intf);
+
+	return true;
+}
 
 /**
  * gs_usb_ng_rx_fault() - an IN transfer failed; try it again later
@@ -38,86 +152,280 @@
  */
 void gs_usb_ng_rx_fault(struct gs_usb_ng *dev, struct gs_dma_slot *slot, int status)
 {
-	unsigned int pause = READ_ONCE(dev->rx_backoff);
-
-	if (gs_usb_ng_may_log(dev))
-		dev_warn(&dev->intf->dev, "IN transfer failed: %pe, next try in %u ms\n",
-			 ERR_PTR(status), max_t(unsigned int, pause, GS_RX_BACKOFF_MIN));
+	unsigned int pause = gs_decide_backoff(READ_ONCE(dev->rx_backoff));
 
 	if (status == -EPIPE)
-		WRITE_ONCE(dev->rx_halted, true);
+		set_bit(gs_usb_ng_rx_pipe(dev, slot), &dev->rx_halted);
+	WRITE_ONCE(dev->rx_status, status);
 	llist_add(&slot->node, &dev->rx_failed);
-
-	pause = clamp_t(unsigned int, pause, GS_RX_BACKOFF_MIN, GS_RX_BACKOFF_MAX);
 	if (queue_delayed_work(dev->wq, &dev->rx_retry, msecs_to_jiffies(pause)))
-		WRITE_ONCE(dev->rx_backoff, min(pause * 2, GS_RX_BACKOFF_MAX));
+		WRITE_ONCE(dev->rx_backoff, pause);
+}
+
+/* The other endpoints go on */
+static void gs_usb_ng_rx_unhalt(struct gs_usb_ng *dev)
+{
+	unsigned long halted = READ_ONCE(dev->rx_halted);
+	struct gs_dma_slot *slot;
+	unsigned int i;
+
+	/* No poll submits any more; what is queued still is killed, since the endpoint's data
+	 * toggle is reset under it
+	 */
+	synchronize_net();
+	for (i = 0; i < dev->rx_ring; i++) {
+		slot = gs_dma_pool_slot(dev->rx_pool, i);
+		if (test_bit(gs_usb_ng_rx_pipe(dev, slot), &halted))
+			usb_kill_urb(slot->urb);
+	}
+	for_each_set_bit(i, &halted, GS_USB_NG_PIPES_MAX) {
+		gs_usb_ng_clear_halt(dev, dev->pipe_in[i], jiffies + GS_RX_UNHALT_TIMEOUT);
+		gs_usb_ng_dev_count(dev, GS_DEV_CLEARED_HALTS);
+		clear_bit(i, &dev->rx_halted);
+	}
 }
 
 static void gs_usb_ng_rx_retry(struct work_struct *work)
 {
 	struct gs_usb_ng *dev = container_of(to_delayed_work(work), struct gs_usb_ng, rx_retry);
+	enum gs_sign sign = GS_SIGN_FAIL;
 	struct llist_node *node, *next;
-	unsigned int i;
+	struct gs_decision then;
+
+	/* Only slots that were held while a halt was cleared may be left, and no failure */
+	if (READ_ONCE(dev->rx_status)) {
+		if (dev->rx_health == GS_HEALTHY) {
+			dev->rx_since = jiffies;
+			if (gs_usb_ng_may_log(dev))
+				dev_warn(&dev->intf->dev, "IN transfers fail (%pe), tried again\n",
+					 ERR_PTR(READ_ONCE(dev->rx_status)));
+		} else if (time_after(jiffies, dev->rx_stamp + GS_FAIL_AGAIN) ||
+			   READ_ONCE(dev->rx_good)) {
+			dev->rx_since = jiffies;
+		} else if (time_after(jiffies, dev->rx_since + GS_ONLY_FAIL)) {
+			sign = GS_SIGN_ONLY_FAIL;
+		}
+		dev->rx_stamp = jiffies;
+		WRITE_ONCE(dev->rx_good, false);
+
+		then = gs_decide(dev->rx_health, sign);
+		dev->rx_health = then.health;
+		if (then.action == GS_ACT_USB_RESET)
+			gs_usb_ng_usb_reset(dev, "IN transfers do nothing but fail");
+		WRITE_ONCE(dev->rx_status, 0);
+	}
 
 	if (READ_ONCE(dev->rx_halted)) {
-		/* No poll submits any more; what is queued still is killed, since the endpoint's
-		 * data toggle is reset under it
-		 */
-		synchronize_net();
-		for (i = 0; i < dev->rx_ring; i++)
-			usb_kill_urb(gs_dma_pool_slot(dev->rx_pool, i)->urb);
-		gs_usb_ng_clear_halt(dev, dev->pipe_in, jiffies + GS_RX_UNHALT_TIMEOUT);
-		WRITE_ONCE(dev->rx_halted, false);
+		then = gs_decide(dev->rx_health, GS_SIGN_HALT);
+		dev->rx_health = then.health;
+		if (then.action == GS_ACT_CLEAR_HALT)
+			gs_usb_ng_rx_unhalt(dev);
 	}
 
 	llist_for_each_safe(node, next, llist_del_all(&dev->rx_failed))
 		gs_usb_ng_rx_submit(dev, llist_entry(node, struct gs_dma_slot, node), GFP_KERNEL);
 }
 
+/* The poll has seen a transfer succeed; see gs_usb_ng_rx_begin() */
+static void gs_usb_ng_rx_good(struct gs_usb_ng *dev)
+{
+	struct gs_decision then = gs_decide(dev->rx_health, GS_SIGN_GOOD);
+
+	dev->rx_health = then.health;
+	if (then.action == GS_ACT_SAY_GOOD && gs_usb_ng_may_log(dev))
+		dev_info(&dev->intf->dev, "IN transfers succeed again\n");
+}
+
 /**
  * gs_usb_ng_tx_fault() - an OUT transfer failed
- * @dev: the adapter
+ * @ch: the channel whose it is
  * @status: why; -EPIPE means that the endpoint is halted
+ *
+ * Its frame has failed. The channel waits a little with the next.
  *
  * Context: Any.
  */
-void gs_usb_ng_tx_fault(struct gs_usb_ng *dev, int status)
+void gs_usb_ng_tx_fault(struct gs_channel *ch, int status)
 {
+	struct gs_usb_ng *dev = ch->dev;
+	unsigned long pause = msecs_to_jiffies(gs_decide_backoff(READ_ONCE(dev->tx_backoff)));
+
 	/* Killed to clear a halt, of which the first one has told */
 	if (gs_usb_ng_is_unlink(status))
 		return;
 
-	if (gs_usb_ng_may_log(dev))
-		dev_warn(&dev->intf->dev, "OUT transfer failed: %pe\n", ERR_PTR(status));
+	WRITE_ONCE(dev->tx_status, status);
+	WRITE_ONCE(dev->tx_stamp, jiffies);
+	if (status == -EPIPE)
+		set_bit(gs_usb_ng_pipe(ch), &dev->tx_halted);
+	if (READ_ONCE(dev->tx_held))
+		return;
 
-	if (status == -EPIPE) {
-		WRITE_ONCE(dev->tx_halted, true);
-		queue_work(dev->wq, &dev->tx_unhalt);
-	}
+	WRITE_ONCE(dev->tx_again, jiffies + pause);
+	WRITE_ONCE(dev->tx_held, true);
+	gs_usb_ng_look(dev, pause);
 }
 
-static void gs_usb_ng_tx_unhalt_work(struct work_struct *work)
+/* Has anything been echoed since then (jiffies)? */
+static bool gs_usb_ng_tx_is_good(struct gs_usb_ng *dev, unsigned long since)
 {
-	struct gs_usb_ng *dev = container_of(work, struct gs_usb_ng, tx_unhalt);
+	struct gs_channel *ch;
+	unsigned int i;
 
-	mutex_lock(&dev->lock);
-	if (READ_ONCE(dev->tx_halted))
-		gs_usb_ng_tx_unhalt(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);
-	mutex_unlock(&dev->lock);
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		/* START sets the stamp, too */
+		if (ch->running && READ_ONCE(ch->echo_seq) != ch->start_seq &&
+		    time_after(READ_ONCE(ch->echo_stamp), since))
+			return true;
+	}
+
+	return false;
 }
 
-/* Start a channel that is up and stopped. The tick tries again if it can't be. */
+/* Look at the OUT pipe. Returns jiffies until that is to be done again, or ULONG_MAX. */
+static unsigned long gs_usb_ng_tx_look(struct gs_usb_ng *dev, unsigned long until)
+{
+	enum gs_sign sign = GS_SIGN_FAIL;
+	struct gs_decision then;
+	unsigned int i;
+	long left;
+
+	if (!READ_ONCE(dev->tx_held)) {
+		if (dev->tx_health == GS_HEALTHY ||
+		    !gs_usb_ng_tx_is_good(dev, READ_ONCE(dev->tx_stamp)))
+			return ULONG_MAX;
+		then = gs_decide(dev->tx_health, GS_SIGN_GOOD);
+		dev->tx_health = then.health;
+		WRITE_ONCE(dev->tx_backoff, 0);
+		if (then.action == GS_ACT_SAY_GOOD && gs_usb_ng_may_log(dev))
+			dev_info(&dev->intf->dev, "OUT transfers succeed again\n");
+		return ULONG_MAX;
+	}
+
+	left = READ_ONCE(dev->tx_again) - jiffies;
+	if (left > 0)
+		return left;
+
+	if (dev->tx_health == GS_HEALTHY) {
+		dev->tx_since = jiffies;
+		if (gs_usb_ng_may_log(dev))
+			dev_warn(&dev->intf->dev, "OUT transfers fail (%pe), their frames are lost\n",
+				 ERR_PTR(READ_ONCE(dev->tx_status)));
+	}
+	/* Not when transfers have succeeded since the failure before this one */
+	if (time_after(READ_ONCE(dev->tx_stamp), dev->tx_seen + GS_FAIL_AGAIN) ||
+	    gs_usb_ng_tx_is_good(dev, dev->tx_seen)) {
+		dev->tx_since = jiffies;
+		WRITE_ONCE(dev->tx_backoff, 0);
+	}
+	dev->tx_seen = READ_ONCE(dev->tx_stamp);
+	if (dev->tx_health != GS_HEALTHY && time_after(jiffies, dev->tx_since + GS_ONLY_FAIL))
+		sign = GS_SIGN_ONLY_FAIL;
+
+	then = gs_decide(dev->tx_health, sign);
+	dev->tx_health = then.health;
+	if (then.action == GS_ACT_USB_RESET)
+		gs_usb_ng_usb_reset(dev, "OUT transfers do nothing but fail");
+
+	if (READ_ONCE(dev->tx_halted)) {
+		then = gs_decide(dev->tx_health, GS_SIGN_HALT);
+		dev->tx_health = then.health;
+		if (then.action == GS_ACT_CLEAR_HALT)
+			gs_usb_ng_tx_unhalt(dev, until);
+	}
+
+	WRITE_ONCE(dev->tx_backoff, gs_decide_backoff(dev->tx_backoff));
+	WRITE_ONCE(dev->tx_held, false);
+	for (i = 0; i < dev->n_channels; i++)
+		gs_usb_ng_tx_wake(dev->ch[i]);
+
+	return GS_LOOK_PATIENTLY;
+}
+
+/* One of gs_usb_ng.reminded */
+static int gs_usb_ng_remind_of(struct gs_usb_ng *dev, unsigned int what, unsigned long until)
+{
+	struct gs_channel *ch;
+
+	if (!what)
+		return gs_usb_ng_host_format(dev, until);
+
+	ch = dev->ch[what - 1];
+	if (!(ch->feature & GS_FEATURE_TERMINATION))
+		return 0;
+
+	return gs_usb_ng_set_termination(dev, ch->index, ch->can.termination, until);
+}
+
+/**
+ * gs_usb_ng_remind() - after suspend or reset, what comes before the start of any channel
+ * @dev: the adapter; its lock is held
+ * @until: deadline, jiffies
+ *
+ * The device is told what concerns all channels, and the IN pipe is opened if one is open. To be
+ * called before a channel is started, since what failed at resume is due until it has succeeded;
+ * what has succeeded is not done again, so that a slow device gets there. What it refuses, or
+ * leaves unanswered, keeps no channel off the bus.
+ *
+ * Context: Process, sleeps.
+ * Return: 0, also when there was nothing to do, or the errno of a control request or of opening the
+ * IN pipe (gs_usb_ng_rx_open())
+ */
+int gs_usb_ng_remind(struct gs_usb_ng *dev, unsigned long until)
+{
+	s64 no_answers;
+	int err = 0;
+
+	lockdep_assert_held(&dev->lock);
+
+	if (!dev->forgetful)
+		return 0;
+
+	for (; dev->reminded <= dev->n_channels; dev->reminded++) {
+		no_answers = gs_usb_ng_no_answers(dev);
+		err = gs_usb_ng_remind_of(dev, dev->reminded, until);
+		if (err && err != -EPIPE) {
+			if (!gs_usb_ng_is_its_fault(dev, err, no_answers) ||
+			    ++dev->remind_fails < GS_REMIND_TRIES)
+				return err;
+			if (gs_usb_ng_may_log(dev))
+				dev_warn(&dev->intf->dev, "%s not set again: %pe\n",
+					 dev->reminded ? "termination" : "host format",
+					 ERR_PTR(err));
+			/* It would be the same for the other channels */
+			if (dev->reminded)
+				dev->reminded = dev->n_channels;
+		}
+		dev->remind_fails = 0;
+		err = 0;
+	}
+	if (dev->n_open)
+		err = gs_usb_ng_rx_open(dev);
+	dev->forgetful = err != 0;
+
+	return err;
+}
+
+/* Start a channel that is up and stopped. The tick tries again if it can't be. Without carrier the
+ * network core throws away what is queued, and counts none of it: not for bad luck.
+ */
 static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
 {
+	s64 no_answers = gs_usb_ng_no_answers(ch->dev);
 	int err;
 
 	err = gs_usb_ng_channel_start(ch, until);
-	if (err) {
-		netif_carrier_off(ch->netdev);
-	} else {
-		netif_carrier_on(ch->netdev);
-		netif_wake_queue(ch->netdev);
+	if (!err) {
+		gs_usb_ng_channel_wake(ch);
+		return 0;
 	}
+
+	ch->start_fails += gs_usb_ng_is_its_fault(ch->dev, err, no_answers) ? GS_START_FAULT :
+									      GS_START_LATE;
+	if (err == -EPIPE || ch->start_fails >= GS_STARTS_FAIL)
+		netif_carrier_off(ch->netdev);
+	gs_usb_ng_look(ch->dev, GS_LOOK_PATIENTLY);
 
 	return err;
 }
@@ -130,9 +438,14 @@ static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
  */
 void gs_usb_ng_restart_later(struct gs_channel *ch)
 {
-	if (ch->can.restart_ms && !READ_ONCE(ch->dev->gone))
-		schedule_delayed_work(&ch->can.restart_work,
-				      msecs_to_jiffies(ch->can.restart_ms));
+	unsigned int pause = ch->can.restart_ms;
+
+	if (!pause || READ_ONCE(ch->dev->gone))
+		return;
+	/* The last one failed, which the CAN core writes a line about each time */
+	if (!READ_ONCE(ch->running))
+		pause = max(pause, GS_RESTART_AGAIN_MS);
+	schedule_delayed_work(&ch->can.restart_work, msecs_to_jiffies(pause));
 }
 
 /**
@@ -146,54 +459,84 @@ void gs_usb_ng_restart_later(struct gs_channel *ch)
  * turns the carrier on before it calls.
  *
  * Context: Process, sleeps; with RTNL (ip link ... restart) or without (restart-ms).
- * Return: 0, -EOPNOTSUPP for another mode, -ENETDOWN when the channel isn't running, or the errno
- * of a control request.
+ * Return: 0, -EOPNOTSUPP for another mode, -ENETDOWN when the channel isn't open or the device is
+ * asleep, being reset or given up, or what gs_usb_ng_remind() or a control request fails with.
  */
 int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 {
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct gs_channel *ch = netdev_priv(netdev);
 	struct gs_usb_ng *dev = ch->dev;
+	unsigned long until;
+	bool by_hand;
 	int err = 0;
 
 	if (mode != CAN_MODE_START)
 		return -EOPNOTSUPP;
 
+	/* By hand, which holds RTNL, it is restarted only where no time is set */
+	by_hand = !ch->can.restart_ms;
+	if (by_hand)
+		gs_usb_ng_hurry(dev);
 	mutex_lock(&dev->lock);
-	if (!ch->open || dev->paused) {
+	until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	if (!ch->open || dev->paused || dev->health == GS_LOST) {
 		err = -ENETDOWN;
 		goto out_unlock;
 	}
 
-	/* The firmware got there first, and the recovery work has told everybody */
-	if (ch->running && ch->can.state != CAN_STATE_BUS_OFF)
+	/* The firmware got there first. That was counted, and this call is so, too. */
+	if (ch->running && READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF) {
+		ch->can.can_stats.restarts--;
 		goto out_unlock;
+	}
 
 	clear_bit(GS_EV_SELF_RECOVERED, &ch->events);
 	if (ch->running)
 		gs_usb_ng_channel_stop(ch, true, until);
-	err = gs_usb_ng_channel_start(ch, until);
+	err = gs_usb_ng_remind(dev, until);
+	if (!err)
+		err = gs_usb_ng_channel_start(ch, until);
 	if (err) {
-		/* The CAN core leaves it at that; the next try is ours */
-		ch->can.state = CAN_STATE_BUS_OFF;
+		/* The CAN core leaves it at that; the next try is ours. Before 6.7 it leaves the
+		 * carrier on, too, which it would be surprised to find then.
+		 */
+		netif_carrier_off(netdev);
+		WRITE_ONCE(ch->can.state, CAN_STATE_BUS_OFF);
 		gs_usb_ng_restart_later(ch);
 	} else {
-		netif_wake_queue(netdev);
+		gs_usb_ng_channel_wake(ch);
 	}
 
 out_unlock:
+	if (err && GS_COMPAT_CAN_COUNTS_FAILED_RESTARTS)
+		ch->can.can_stats.restarts--;
 	mutex_unlock(&dev->lock);
+	if (by_hand)
+		gs_usb_ng_hurry_done(dev);
 	return err;
 }
 
-/* Stay off the bus with a firmware that would go back by itself; restart starts it anew */
+/* Stay off the bus with a firmware that would go back by itself; restart starts it anew. Until it
+ * has answered the RESET, it will go back.
+ */
 static void gs_usb_ng_hold_bus_off(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
+	unsigned long until;
 
 	mutex_lock(&dev->lock);
-	if (ch->running && ch->can.state == CAN_STATE_BUS_OFF)
-		gs_usb_ng_channel_stop(ch, true, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+	until = jiffies + GS_ASK_TIMEOUT;
+	if (!ch->open || dev->paused || READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF)
+		goto out_unlock;
+
+	if (ch->running)
+		gs_usb_ng_channel_stop(ch, false, until);
+	if (gs_usb_ng_channel_reset(ch, until) && !READ_ONCE(dev->gone)) {
+		set_bit(GS_EV_HOLD_BUS_OFF, &ch->events);
+		gs_usb_ng_look(dev, GS_LOOK_PATIENTLY);
+	}
+
+out_unlock:
 	mutex_unlock(&dev->lock);
 }
 
@@ -201,15 +544,20 @@ static void gs_usb_ng_hold_bus_off(struct gs_channel *ch)
 static void gs_usb_ng_self_recovered(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
 	struct can_frame *cf = NULL;
 	struct sk_buff *skb;
+	unsigned long until;
 
 	cancel_delayed_work_sync(&ch->can.restart_work);
 
 	mutex_lock(&dev->lock);
-	if (!ch->running || ch->can.state != CAN_STATE_BUS_OFF)
+	until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	if (!ch->running || READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF) {
+		/* A restart that failed while it was cancelled could not have itself repeated */
+		if (ch->open && !dev->paused && READ_ONCE(ch->can.state) == CAN_STATE_BUS_OFF)
+			gs_usb_ng_restart_later(ch);
 		goto out_unlock;
+	}
 
 	/* The firmware may have kept frames, whose places here are free now */
 	gs_usb_ng_channel_stop(ch, true, until);
@@ -228,14 +576,37 @@ out_unlock:
 	mutex_unlock(&dev->lock);
 }
 
+/* GET_STATE, if it may be asked for. -EOPNOTSUPP: not */
+static int gs_usb_ng_ask_state(struct gs_channel *ch, struct gs_device_state *state,
+			       unsigned long until)
+{
+	s64 no_answers = gs_usb_ng_no_answers(ch->dev);
+	int err;
+
+	if (!(ch->feature & GS_FEATURE_GET_STATE) ||
+	    (ch->mute >= GS_MUTE && time_before(jiffies, ch->mute_stamp + GS_MUTE_PAUSE)))
+		return -EOPNOTSUPP;
+
+	err = gs_usb_ng_get_state(ch->dev, ch->index, state, until);
+	if (err != -ETIMEDOUT) {
+		ch->mute = 0;
+	} else if (gs_usb_ng_is_its_fault(ch->dev, err, no_answers)) {
+		ch->mute++;
+		ch->mute_stamp = jiffies;
+	}
+
+	return err;
+}
+
 static void gs_usb_ng_refresh_state(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
 	struct gs_device_state state;
 
 	mutex_lock(&dev->lock);
-	if (ch->running && !gs_usb_ng_get_state(dev, ch->index, &state,
-						jiffies + GS_USB_NG_CTRL_TIMEOUT))
+	/* What answers nothing is asked by the tick alone */
+	if (ch->running && !READ_ONCE(dev->silence) &&
+	    !gs_usb_ng_ask_state(ch, &state, jiffies + GS_ASK_TIMEOUT))
 		gs_usb_ng_set_bec(ch, min(le32_to_cpu(state.txerr), 0xffffU),
 				  min(le32_to_cpu(state.rxerr), 0xffffU));
 	mutex_unlock(&dev->lock);
@@ -249,69 +620,364 @@ static void gs_usb_ng_refresh_tdcv(struct gs_channel *ch)
 	mutex_lock(&dev->lock);
 	WRITE_ONCE(ch->tdcv_stamp, jiffies);
 	/* candleLight may say "off" because of what an earlier request left in its buffer */
-	if (ch->running && !gs_usb_ng_get_tdc(dev, ch->index, &tdc,
-					      jiffies + GS_USB_NG_CTRL_TIMEOUT) &&
+	if (ch->running && !gs_usb_ng_get_tdc(dev, ch->index, &tdc, jiffies + GS_ASK_TIMEOUT) &&
 	    le32_to_cpu(tdc.mode) == GS_TDC_AUTO)
 		WRITE_ONCE(ch->tdcv, min(le32_to_cpu(tdc.tdcv), (u32)INT_MAX));
 	mutex_unlock(&dev->lock);
 }
 
-/* Is nobody out there to acknowledge frames? Then they wait rightly, for as long as it takes. A
- * firmware that can't be asked gets the benefit of the doubt, and so do frames behind those of a
- * channel without a partner on a device where all frames go through one queue (CANnectivity).
+/* Does a channel only wait for a bus that is full of more urgent frames? That may last, but not for
+ * ever.
  */
-static bool gs_usb_ng_may_wait(struct gs_channel *ch, unsigned long until)
+static bool gs_usb_ng_starves(struct gs_channel *ch)
 {
-	struct gs_usb_ng *dev = ch->dev;
-	struct gs_device_state state;
-	unsigned int i;
+	const struct net_device_stats *stats = &ch->netdev->stats;
 
-	if (!(ch->feature & GS_FEATURE_GET_STATE))
-		return true;
-	if (gs_usb_ng_get_state(dev, ch->index, &state, until))
-		return true;
-	if (le32_to_cpu(state.state) > CAN_STATE_ERROR_WARNING ||
-	    le32_to_cpu(state.txerr) >= CAN_ERROR_PASSIVE_THRESHOLD)
-		return true;
+	if (time_after(jiffies, ch->view.since + GS_STARVED))
+		return false;
+
+	return gs_decide_is_full(READ_ONCE(stats->rx_packets) - ch->doubted_frames,
+				 READ_ONCE(stats->rx_bytes) - ch->doubted_bytes,
+				 ch->can.bittiming.bitrate, ch->wire.fd ?
+				 gs_compat_can_fd(&ch->can)->data_bittiming.bitrate : 0,
+				 jiffies_to_msecs(jiffies - ch->doubted_since));
+}
+
+/* The bus is fine, frames are overdue. On one OUT pipe the first transfer that doesn't end holds up
+ * those of the other channels, too, which get their time again when that is out of the way.
+ */
+static enum gs_sign gs_usb_ng_stuck(struct gs_channel *ch, const struct gs_channel *first)
+{
+	if (ch->doubted != ch->view.oldest || (ch->view.hung && ch != first) ||
+	    gs_usb_ng_starves(ch))
+		return GS_SIGN_OVERDUE;
+	if (ch->view.hung)
+		return GS_SIGN_HUNG;
+	if (atomic64_read(&ch->dev->stat[GS_DEV_RX_TRANSFERS]) == ch->start_rx)
+		return GS_SIGN_DEAF;
+
+	return GS_SIGN_SAME;
+}
+
+static bool gs_usb_ng_one_shot(const struct gs_channel *ch)
+{
+	return ch->can.ctrlmode & CAN_CTRLMODE_ONE_SHOT;
+}
+
+/* Can a slot have its next frame though an echo of the last one might come late? It can where that
+ * is known for what it is, and where a frame has had one chance and missed it.
+ */
+static bool gs_usb_ng_may_give_up(const struct gs_channel *ch)
+{
+	const struct gs_usb_ng *dev = ch->dev;
+
+	return (READ_ONCE(dev->generation) == GS_GENERATION_ON &&
+		dev->profile->turns >= GS_TURNS_LAST) || gs_usb_ng_one_shot(ch);
+}
+
+/* Are frames behind those of a channel without a partner, on a device where all go through one
+ * queue (CANnectivity)? In one-shot mode none waits for a partner.
+ */
+static bool gs_usb_ng_held_up(const struct gs_usb_ng *dev)
+{
+	const struct gs_channel *ch;
+	unsigned int i;
 
 	if (dev->profile->cap_per_channel)
 		return false;
-	for (i = 0; i < dev->n_channels; i++)
-		if (dev->ch[i]->running && dev->ch[i]->can.state >= CAN_STATE_ERROR_PASSIVE)
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (ch->running && READ_ONCE(ch->can.state) >= CAN_STATE_ERROR_PASSIVE &&
+		    !gs_usb_ng_one_shot(ch))
 			return true;
+	}
 
 	return false;
 }
 
-/* Frames of the channel are overdue; start it anew if that may help */
-static void gs_usb_ng_unstick(struct gs_channel *ch, enum gs_tx_age age, unsigned long until)
+/* Is nobody out there to acknowledge frames? Then they wait rightly, for as long as it takes. */
+static bool gs_usb_ng_no_partner(struct gs_channel *ch, const struct gs_device_state *state)
 {
-	struct gs_usb_ng *dev = ch->dev;
+	/* One that is stopped, which it was not told to be, has forgotten all */
+	if (le32_to_cpu(state->state) == CAN_STATE_ERROR_PASSIVE ||
+	    le32_to_cpu(state->state) == CAN_STATE_BUS_OFF ||
+	    le32_to_cpu(state->txerr) >= CAN_ERROR_PASSIVE_THRESHOLD)
+		return true;
 
-	/* Given up by the poll. Where a late echo would be taken for that of the slot's next frame,
-	 * only a reset makes sure that none comes.
+	return gs_usb_ng_held_up(ch->dev);
+}
+
+/* Keep in mind which frame is overdue, and what of the bus was seen until now */
+static void gs_usb_ng_doubt(struct gs_channel *ch)
+{
+	const struct net_device_stats *stats = &ch->netdev->stats;
+
+	if (ch->doubted == ch->view.oldest)
+		return;
+
+	ch->doubted = ch->view.oldest;
+	ch->doubted_since = jiffies;
+	ch->doubted_frames = READ_ONCE(stats->rx_packets);
+	ch->doubted_bytes = READ_ONCE(stats->rx_bytes);
+}
+
+/* Where the device can't say why frames are overdue: has somebody sent others while they were? */
+static bool gs_usb_ng_has_partner(const struct gs_channel *ch)
+{
+	return ch->doubted == ch->view.oldest &&
+	       READ_ONCE(ch->netdev->stats.rx_packets) - ch->doubted_frames >= GS_PARTNER_FRAMES &&
+	       READ_ONCE(ch->can.state) < CAN_STATE_ERROR_PASSIVE && !gs_usb_ng_held_up(ch->dev);
+}
+
+/* What has become of the frames that a channel has in flight? If they are overdue, ask why.
+ * Returns false if nothing can be said before the device has answered.
+ */
+static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channel *first,
+				   unsigned long until, enum gs_sign *sign)
+{
+	struct gs_device_state state;
+	int err = -EOPNOTSUPP;
+
+	*sign = GS_SIGN_UNKNOWN;
+	/* In one-shot mode a frame has had its chance when the bus was free for the first time, and
+	 * a firmware that does not tell of those that failed (CANnectivity) will not do so later
 	 */
-	if (age == GS_TX_OVERTAKEN && READ_ONCE(dev->generation) == GS_GENERATION_ON)
+	if (ch->view.age == GS_TX_OLD && !ch->view.hung && gs_usb_ng_one_shot(ch) &&
+	    !gs_usb_ng_held_up(ch->dev)) {
+		gs_usb_ng_tx_give_up(ch, GS_ECHO_OVERDUE);
+		ch->view.age = GS_TX_OVERTAKEN;
+	}
+	if (ch->view.age == GS_TX_OLD) {
+		err = gs_usb_ng_ask_state(ch, &state, until);
+		if (err == -ETIMEDOUT)
+			return false;
+		if (!err)
+			*sign = le32_to_cpu(state.state) == CAN_STATE_BUS_OFF ? GS_SIGN_BUS_OFF :
+										GS_SIGN_NO_PARTNER;
+		if (!err && gs_usb_ng_no_partner(ch, &state))
+			return true;
+		/* That took its time */
+		gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE, gs_usb_ng_may_give_up(ch));
+	}
+
+	switch (ch->view.age) {
+	case GS_TX_OLD:
+		/* Without an answer a frame gets the benefit of the doubt, as long as there may be
+		 * nobody else on the bus. A transfer doesn't.
+		 */
+		if (!err || ch->view.hung || gs_usb_ng_has_partner(ch))
+			*sign = gs_usb_ng_stuck(ch, first);
+		else
+			gs_usb_ng_doubt(ch);
+		break;
+	case GS_TX_OVERTAKEN:
+		/* Given up by the poll. Where a late echo would be taken for that of the slot's
+		 * next frame they are kept, and only a reset makes sure that none comes.
+		 */
+		*sign = gs_usb_ng_may_give_up(ch) ? GS_SIGN_OVERTAKEN : GS_SIGN_MIXED_UP;
+		break;
+	case GS_TX_FRESH:
+		*sign = READ_ONCE(ch->echo_seq) == ch->start_seq ? GS_SIGN_QUIET : GS_SIGN_ECHO;
+		break;
+	}
+	/* Echoes may still come for the slots kept aside. If no slot is left for a newer frame, and
+	 * the device can't say why, nothing will ever overtake the others either.
+	 */
+	if (ch->view.age != GS_TX_OLD ? gs_decide_is_short(ch->view.aside, ch->tx_limit) :
+	    *sign == GS_SIGN_UNKNOWN && ch->view.aside && gs_usb_ng_tx_room(ch) <= 0)
+		*sign = GS_SIGN_MIXED_UP;
+
+	return true;
+}
+
+/* Start a channel anew whose frames are stuck, or can't be told from newer ones */
+static void gs_usb_ng_unstick(struct gs_channel *ch, bool again, unsigned long until)
+{
+	gs_usb_ng_channel_stop(ch, true, until);
+	/* It may have gone off the bus in the meantime, and then it is not for us to restart it */
+	if (READ_ONCE(ch->can.state) == CAN_STATE_BUS_OFF) {
+		ch->health = GS_HEALTHY;
 		return;
-	if (age == GS_TX_OLD && gs_usb_ng_may_wait(ch, until))
-		return;
+	}
 
 	gs_usb_ng_count(ch, GS_CH_TX_STUCK);
-	if (gs_usb_ng_may_log(dev))
-		netdev_warn(ch->netdev, "echoes overdue, channel started anew\n");
-	gs_usb_ng_channel_stop(ch, true, until);
-	gs_usb_ng_start_again(ch, until);
+	atomic64_add(ch->view.hung, &ch->stat[GS_CH_TX_HUNG]);
+	if (!again && gs_usb_ng_may_log(ch->dev))
+		netdev_warn(ch->netdev, "%s, channel started anew\n",
+			    ch->view.hung ? "OUT transfers overdue" :
+			    ch->view.age == GS_TX_FRESH ? "half of the slots kept aside" :
+							  "echoes overdue");
+	/* That took its time, and who holds RTNL cuts this short */
+	gs_usb_ng_start_again(ch, jiffies + GS_USB_NG_CTRL_TIMEOUT);
+}
+
+/* Look at a channel. Returns jiffies until that is to be done again: 0 for "nothing else now, the
+ * device is going to be reset", ULONG_MAX if nothing is in flight.
+ */
+static unsigned long gs_usb_ng_channel_look(struct gs_channel *ch, const struct gs_channel *first,
+					    unsigned long ask, unsigned long until)
+{
+	enum gs_health before = ch->health;
+	struct gs_decision then;
+	enum gs_sign sign;
+
+	if (!gs_usb_ng_channel_sign(ch, first, ask, &sign))
+		return GS_LOOK_AGAIN;
+
+	then = gs_decide(before, sign);
+	ch->health = then.health;
+	if (then.action == GS_ACT_USB_RESET &&
+	    !gs_usb_ng_usb_reset(ch->dev, sign == GS_SIGN_HUNG ? "OUT transfers don't end" :
+								 "nothing comes in"))
+		then.action = GS_ACT_RESTART;
+
+	switch (then.action) {
+	case GS_ACT_LOOK_AGAIN:
+		gs_usb_ng_count(ch, GS_CH_TX_DOUBTED);
+		gs_usb_ng_doubt(ch);
+		return GS_LOOK_AGAIN;
+	case GS_ACT_RESTART:
+		gs_usb_ng_unstick(ch, before >= GS_RESTARTED, until);
+		return GS_LOOK_PATIENTLY;
+	case GS_ACT_USB_RESET:
+		return 0;
+	case GS_ACT_BUS_OFF:
+		gs_usb_ng_count(ch, GS_CH_BUS_OFF_MISSED);
+		gs_usb_ng_tx_missed_bus_off(ch);
+		break;
+	case GS_ACT_SAY_GOOD:
+		if (gs_usb_ng_may_log(ch->dev))
+			netdev_info(ch->netdev, "frames are echoed again\n");
+		break;
+	default:
+		break;
+	}
+
+	return then.health == GS_WAITING ? GS_LOOK_PATIENTLY : ch->view.due;
+}
+
+/* Look at all channels; same result */
+static unsigned long gs_usb_ng_channels_look(struct gs_usb_ng *dev, unsigned long ask,
+					     unsigned long until)
+{
+	/* Each is the first in turn, since the first has the most time for an answer */
+	unsigned int from = dev->look_next++ % dev->n_channels;
+	struct gs_channel *ch, *first = NULL;
+	unsigned long delay = ULONG_MAX, at;
+	unsigned int i;
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		/* What could not be done at once */
+		if (READ_ONCE(ch->events))
+			queue_work(dev->wq, &ch->work);
+		if (!ch->running || READ_ONCE(ch->can.state) == CAN_STATE_BUS_OFF)
+			continue;
+		gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE, gs_usb_ng_may_give_up(ch));
+		if (ch->view.hung &&
+		    (!first || time_before(ch->view.hung_since, first->view.hung_since)))
+			first = ch;
+	}
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[(from + i) % dev->n_channels];
+		if (!ch->running || READ_ONCE(ch->can.state) == CAN_STATE_BUS_OFF)
+			continue;
+		/* Others have taken the time that this one would need */
+		if (time_after(jiffies, ask))
+			return 1;
+		at = gs_usb_ng_channel_look(ch, first, ask, until);
+		if (!at)
+			return GS_LOOK_PATIENTLY;
+		delay = min(delay, at);
+	}
+
+	return delay;
+}
+
+/* The last step. The net devices stay, detached, and with them names, settings and counters: a USB
+ * reset by somebody else may help yet.
+ */
+static void gs_usb_ng_give_up(struct gs_usb_ng *dev)
+{
+	struct gs_channel *ch;
+	unsigned int i;
+
+	gs_usb_ng_dev_count(dev, GS_DEV_GAVE_UP);
+	dev_err(&dev->intf->dev, "gave up: no answer to any request, nor after %u USB resets\n",
+		dev->resets);
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (ch->running)
+			gs_usb_ng_channel_stop(ch, false, jiffies);
+		if (ch->open && READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF)
+			WRITE_ONCE(ch->can.state, CAN_STATE_STOPPED);
+		netif_carrier_off(ch->netdev);
+		netif_device_detach(ch->netdev);
+	}
+	gs_usb_ng_rx_close(dev);
+}
+
+/* The device has left a request without an answer: is it still there? It is if frames come in by
+ * themselves, whatever has become of the request. Returns 0 if there is nothing against looking
+ * further, or jiffies until it shall be asked again.
+ */
+static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
+{
+	unsigned int silence = READ_ONCE(dev->silence);
+	enum gs_sign sign = GS_SIGN_ANSWER;
+	struct gs_device_config cfg;
+	struct gs_decision then;
+	enum gs_leave leave;
+	s64 no_answers, rx;
+	int err;
+
+	if (likely(!silence))
+		return 0;
+
+	no_answers = gs_usb_ng_no_answers(dev);
+	err = gs_usb_ng_device_config(dev, &cfg, until);
+	if (err && !gs_usb_ng_is_its_fault(dev, err, no_answers))
+		return GS_ASK_AGAIN;
+	if (READ_ONCE(dev->silence)) {
+		/* An error is no answer either */
+		if (err != -ETIMEDOUT)
+			WRITE_ONCE(dev->silence, silence + 1);
+		rx = atomic64_read(&dev->stat[GS_DEV_RX_TRANSFERS]);
+		if (rx != READ_ONCE(dev->silence_rx)) {
+			WRITE_ONCE(dev->silence_rx, rx);
+			return GS_LOOK_PATIENTLY;
+		}
+		leave = gs_decide_reset(&dev->resets, jiffies_to_msecs(jiffies - dev->reset_stamp));
+		if (leave == GS_LEAVE_LATER)
+			return GS_ASK_AGAIN;
+		if (leave == GS_LEAVE_NEVER && silence < GS_SILENT_FOR_GOOD)
+			return GS_LOOK_PATIENTLY;
+		sign = leave == GS_LEAVE_NOW ? GS_SIGN_NO_ANSWER : GS_SIGN_NO_ANSWER_SPENT;
+	}
+
+	then = gs_decide(dev->health, sign);
+	dev->health = then.health;
+	if (then.action == GS_ACT_USB_RESET)
+		gs_usb_ng_usb_reset(dev, "no answer to any request");
+	if (then.action == GS_ACT_GIVE_UP)
+		gs_usb_ng_give_up(dev);
+
+	return sign == GS_SIGN_ANSWER ? 0 : GS_ASK_AGAIN;
 }
 
 static void gs_usb_ng_read_clock(struct gs_usb_ng *dev, unsigned long until)
 {
+	u64 asked = ktime_get_ns();
 	u32 us;
 
 	dev->clock_due = jiffies + GS_USB_NG_CLOCK_INTERVAL;
+	if (!READ_ONCE(dev->clock.started))
+		return;
+
 	if (!gs_usb_ng_timestamp(dev, &us, until))
-		gs_clock_sample(&dev->clock, us, ktime_get_ns());
-	else
-		gs_clock_idle(&dev->clock, ktime_get_ns());
+		gs_clock_sample(&dev->clock, us, asked, ktime_get_ns());
 }
 
 /* Program a device anew: after suspend and reset, or when that had failed. No firmware keeps all of
@@ -319,38 +985,56 @@ static void gs_usb_ng_read_clock(struct gs_usb_ng *dev, unsigned long until)
  * time-out the rest is left to it, so that whoever waits for the lock under RTNL doesn't wait for
  * each channel.
  */
-static int gs_usb_ng_revive(struct gs_usb_ng *dev)
+static int gs_usb_ng_revive(struct gs_usb_ng *dev, unsigned long until)
 {
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	unsigned int first = dev->revive_next;
 	struct gs_channel *ch;
 	unsigned int i;
-	int err = 0;
+	int ret = 0;
+	int err;
 
 	lockdep_assert_held(&dev->lock);
 
-	if (!dev->rx_up) {
-		err = gs_usb_ng_host_format(dev, until);
-		for (i = 0; !err && i < dev->n_channels; i++)
-			if (dev->ch[i]->feature & GS_FEATURE_TERMINATION)
-				err = gs_usb_ng_set_termination(dev, i,
-								dev->ch[i]->can.termination,
-								until);
-		if (!err && dev->n_open)
-			err = gs_usb_ng_rx_open(dev);
-		if (err)
-			return err;
-	}
+	err = gs_usb_ng_remind(dev, until);
+	if (err)
+		return err;
 
 	for (i = 0; i < dev->n_channels; i++) {
-		ch = dev->ch[i];
-		if (!ch->open || ch->can.state != CAN_STATE_STOPPED)
+		ch = dev->ch[(first + i) % dev->n_channels];
+		if (!ch->open || READ_ONCE(ch->can.state) != CAN_STATE_STOPPED)
 			continue;
 		err = gs_usb_ng_start_again(ch, until);
-		if (err == -ETIMEDOUT)
+		if (err == -ETIMEDOUT) {
+			/* The others come first next time */
+			dev->revive_next = ch->index + 1;
 			return err;
+		}
+		if (err)
+			ret = err;
 	}
 
-	return err;
+	return ret;
+}
+
+/* After a reset what was given up gets another chance. Attaching wakes queues. */
+static void gs_usb_ng_take_back(struct gs_usb_ng *dev)
+{
+	struct gs_decision then = gs_decide(dev->health, GS_SIGN_RESET);
+	unsigned int i;
+
+	if (!dev->reset_asked)
+		dev->resets = 0;
+	dev->reset_asked = false;
+	WRITE_ONCE(dev->silence, 0);
+	dev->health = then.health;
+	if (then.action != GS_ACT_TAKE_BACK)
+		return;
+
+	dev_info(&dev->intf->dev, "taken up again\n");
+	for (i = 0; i < dev->n_channels; i++) {
+		netif_device_attach(dev->ch[i]->netdev);
+		netif_stop_queue(dev->ch[i]->netdev);
+	}
 }
 
 /**
@@ -366,47 +1050,129 @@ void gs_usb_ng_resume_channels(struct gs_usb_ng *dev)
 
 	mutex_lock(&dev->lock);
 	dev->paused = false;
+	gs_usb_ng_take_back(dev);
 
-	err = gs_usb_ng_revive(dev);
+	err = gs_usb_ng_revive(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);
 	if (err && gs_usb_ng_may_log(dev))
 		dev_warn(&dev->intf->dev, "device not started yet: %pe\n", ERR_PTR(err));
 
 	/* What was in bus-off stays there until it is restarted, and forgot when that would be */
 	for (i = 0; i < dev->n_channels; i++)
-		if (dev->ch[i]->open && dev->ch[i]->can.state == CAN_STATE_BUS_OFF)
+		if (dev->ch[i]->open && READ_ONCE(dev->ch[i]->can.state) == CAN_STATE_BUS_OFF)
 			gs_usb_ng_restart_later(dev->ch[i]);
 
-	if (dev->n_open)
-		queue_delayed_work(dev->wq, &dev->tick, HZ);
+	gs_usb_ng_look(dev, err ? GS_LOOK_PATIENTLY : GS_ECHO_OVERDUE);
 	mutex_unlock(&dev->lock);
 }
 
-static void gs_usb_ng_tick(struct work_struct *work)
+/* Nothing is to be looked at before the clock is due, unless a frame has been sent meanwhile. The
+ * barriers of xmit and of this make sure that at least one side sees the other.
+ */
+static void gs_usb_ng_rest(struct gs_usb_ng *dev)
 {
-	struct gs_usb_ng *dev = container_of(to_delayed_work(work), struct gs_usb_ng, tick);
-	unsigned long until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
-	enum gs_tx_age age;
+	unsigned long delay = time_before(jiffies, dev->clock_due) ? dev->clock_due - jiffies : 1;
+
+	/* The tick has cleared "watching" before. Pairs with the barrier of taking a place. */
+	smp_mb();
+	if (atomic_read(&dev->tx_in_flight))
+		gs_usb_ng_watch(dev);
+	else
+		queue_delayed_work(dev->wq, &dev->tick, delay);
+}
+
+/* Requests are not answered: queues that wait for the OUT pipe go on. When that lasts, frames that
+ * newer ones have overtaken are given up, whatever the firmware: where a late echo might pass for a
+ * newer frame's a new start would be better, but RESET is a request, and without slots the channel
+ * would be dead. Returns jiffies until that is to be done again.
+ */
+static unsigned long gs_usb_ng_mute_look(struct gs_usb_ng *dev, unsigned long until)
+{
+	bool long_since = READ_ONCE(dev->silence) >= GS_SILENT_FOR_LONG;
 	struct gs_channel *ch;
 	unsigned int i;
 
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		/* One that could not be started anew in time won't be soon */
+		if (long_since && ch->open && READ_ONCE(ch->can.state) == CAN_STATE_STOPPED)
+			netif_carrier_off(ch->netdev);
+		if (!ch->running)
+			continue;
+		gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE,
+				       long_since || gs_usb_ng_may_give_up(ch));
+		if (long_since && gs_decide_is_short(ch->view.aside, ch->tx_limit))
+			gs_usb_ng_tx_free_aside(ch, GS_ECHO_OVERDUE);
+	}
+
+	return dev->rx_up ? gs_usb_ng_tx_look(dev, until) : ULONG_MAX;
+}
+
+/* A channel that is down, or in bus-off, may be on the bus all the same, if its RESET was not
+ * answered, and acknowledge what nobody reads. Returns jiffies until it is to be asked again.
+ */
+static unsigned long gs_usb_ng_quieten(struct gs_usb_ng *dev, unsigned long until)
+{
+	struct gs_channel *ch;
+	unsigned int i;
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (ch->running || !ch->started ||
+		    (ch->open && READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF))
+			continue;
+		gs_usb_ng_channel_reset(ch, until);
+		if (ch->started)
+			return GS_LOOK_PATIENTLY;
+	}
+
+	return ULONG_MAX;
+}
+
+/* Look at everything that is in flight or out of order, and come back when something may be next:
+ * no timer runs while there is nothing. All requests together get a second, and the new start of a
+ * channel that is stuck another one.
+ */
+static void gs_usb_ng_tick(struct work_struct *work)
+{
+	struct gs_usb_ng *dev = container_of(to_delayed_work(work), struct gs_usb_ng, tick);
+	unsigned long until, ask, delay;
+
 	mutex_lock(&dev->lock);
-	if (!dev->n_open || dev->paused || READ_ONCE(dev->gone))
+	until = jiffies + GS_USB_NG_CTRL_TIMEOUT;
+	ask = jiffies + GS_ASK_TIMEOUT;
+	spin_lock_irq(&dev->look_lock);
+	WRITE_ONCE(dev->watching, false);
+	spin_unlock_irq(&dev->look_lock);
+	if (dev->paused || dev->health == GS_LOST || READ_ONCE(dev->gone))
 		goto out_unlock;
 
-	if (!gs_usb_ng_revive(dev)) {
-		for (i = 0; i < dev->n_channels; i++) {
-			ch = dev->ch[i];
-			if (!ch->running || ch->can.state == CAN_STATE_BUS_OFF)
-				continue;
-			age = gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE);
-			if (unlikely(age != GS_TX_FRESH))
-				gs_usb_ng_unstick(ch, age, until);
-		}
-		if (READ_ONCE(dev->clock.started) && time_after(jiffies, dev->clock_due))
-			gs_usb_ng_read_clock(dev, until);
+	delay = gs_usb_ng_alive(dev, ask);
+	if (delay) {
+		/* What needs no answer can be done */
+		delay = min(delay, gs_usb_ng_mute_look(dev, until));
+		goto out_again;
 	}
-	queue_delayed_work(dev->wq, &dev->tick, HZ);
+	delay = ULONG_MAX;
+	if (dev->rx_up) {
+		if (dev->rx_health != GS_HEALTHY && !READ_ONCE(dev->rx_backoff))
+			gs_usb_ng_rx_good(dev);
+		delay = min(delay, gs_usb_ng_tx_look(dev, until));
+		delay = min(delay, gs_usb_ng_channels_look(dev, ask, until));
+		if (time_after_eq(jiffies, dev->clock_due))
+			gs_usb_ng_read_clock(dev, ask);
+	}
+	/* Last: one channel that can't be stopped, or started, takes all the time there is */
+	if (dev->n_open && gs_usb_ng_revive(dev, until))
+		delay = min(delay, GS_LOOK_PATIENTLY);
+	delay = min(delay, gs_usb_ng_quieten(dev, until));
+	if (!dev->n_open && delay == ULONG_MAX)
+		goto out_unlock;
 
+out_again:
+	if (delay > GS_ECHO_OVERDUE)
+		gs_usb_ng_rest(dev);
+	else if (dev->health != GS_LOST)
+		gs_usb_ng_look(dev, max(delay, 1UL));
 out_unlock:
 	mutex_unlock(&dev->lock);
 }
@@ -448,7 +1214,8 @@ void gs_usb_ng_recovery_cancel(struct gs_channel *ch)
 {
 	cancel_delayed_work_sync(&ch->can.restart_work);
 	cancel_work_sync(&ch->work);
-	ch->events = 0;
+	/* The poll may be setting one, which the caller is going to cancel, too */
+	WRITE_ONCE(ch->events, 0);
 }
 
 void gs_usb_ng_recovery_channel_init(struct gs_channel *ch)
@@ -466,12 +1233,14 @@ void gs_usb_ng_recovery_channel_init(struct gs_channel *ch)
 int gs_usb_ng_recovery_init(struct gs_usb_ng *dev)
 {
 	INIT_DELAYED_WORK(&dev->rx_retry, gs_usb_ng_rx_retry);
-	INIT_WORK(&dev->tx_unhalt, gs_usb_ng_tx_unhalt_work);
 	INIT_DELAYED_WORK(&dev->tick, gs_usb_ng_tick);
 
 	dev->wq = alloc_ordered_workqueue("gs_usb_ng_%s", 0, dev_name(&dev->intf->dev));
+	if (!dev->wq)
+		return -ENOMEM;
+	WRITE_ONCE(dev->silent, gs_usb_ng_silence);
 
-	return dev->wq ? 0 : -ENOMEM;
+	return 0;
 }
 
 /**
@@ -482,6 +1251,7 @@ int gs_usb_ng_recovery_init(struct gs_usb_ng *dev)
  */
 void gs_usb_ng_recovery_exit(struct gs_usb_ng *dev)
 {
+	WRITE_ONCE(dev->silent, NULL);
 	cancel_delayed_work_sync(&dev->tick);
 	destroy_workqueue(dev->wq);
 }

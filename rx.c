@@ -63,9 +63,11 @@ static void gs_usb_ng_rx_complete(struct urb *urb)
 	}
 
 	if (gs_usb_ng_is_unlink(status)) {
-		/* Killed to clear a halt, or else parked: rx_close() finds it in the pool */
-		if (READ_ONCE(dev->rx_halted))
-			gs_usb_ng_rx_hold(dev, slot);
+		/* Killed to clear a halt: whoever does so submits it again. Or else parked:
+		 * rx_close() finds it in the pool.
+		 */
+		if (test_bit(gs_usb_ng_rx_pipe(dev, slot), &dev->rx_halted))
+			llist_add(&slot->node, &dev->rx_failed);
 		return;
 	}
 
@@ -112,10 +114,17 @@ static void gs_usb_ng_rx_refuse(struct gs_usb_ng *dev, const struct gs_wire_rx *
 	}
 }
 
-static noinline u64 gs_usb_ng_rx_ask_clock(struct gs_usb_ng *dev, u32 us)
+/**
+ * gs_usb_ng_rx_ask_clock() - time of a frame that gs_clock_near() doesn't know
+ * @dev: the adapter
+ * @us: timestamp of the frame
+ *
+ * Context: The poll.
+ * Return: nanoseconds of CLOCK_REALTIME
+ */
+noinline u64 gs_usb_ng_rx_ask_clock(struct gs_usb_ng *dev, u32 us)
 {
-	/* A tick's resolution will do: it is to tell wraps and nonsense from time */
-	u64 mono = ktime_get_coarse_ns();
+	u64 mono = ktime_get_ns();
 
 	/* The first frame ties the clock: the TIMESTAMP request may be answered with a stale
 	 * time, or with 0 always (candleLight on STM32F4)
@@ -124,18 +133,6 @@ static noinline u64 gs_usb_ng_rx_ask_clock(struct gs_usb_ng *dev, u32 us)
 		gs_clock_start(&dev->clock, us, mono, ktime_get_real_ns());
 
 	return gs_clock_frame(&dev->clock, us, mono, jiffies);
-}
-
-static u64 gs_usb_ng_rx_time(struct gs_usb_ng *dev, const struct gs_wire_rx *rx)
-{
-	u64 ns;
-
-	if (!rx->has_ts)
-		return 0;
-
-	ns = gs_clock_near(&dev->clock, rx->ts_us, jiffies);
-
-	return likely(ns) ? ns : gs_usb_ng_rx_ask_clock(dev, rx->ts_us);
 }
 
 /* One flag stands for one or more frames that the device had no room for */
@@ -147,14 +144,15 @@ static void gs_usb_ng_rx_overflow(struct gs_channel *ch, u64 hwtstamp)
 	gs_usb_ng_channel_error(ch, &err, hwtstamp);
 }
 
-static struct sk_buff *gs_usb_ng_rx_skb(struct gs_channel *ch, struct gs_dma_slot *slot,
-					const struct gs_wire_rx *rx)
+static __always_inline struct sk_buff *gs_usb_ng_rx_skb(struct gs_channel *ch,
+							struct gs_dma_slot *slot,
+							const struct gs_wire_rx *rx, bool alone)
 {
 	bool len8_dlc = ch->can.ctrlmode & CAN_CTRLMODE_CC_LEN8_DLC;
 	struct gs_zc_memory *mem = ch->dev->rx_memory;
 	struct sk_buff *skb;
 
-	if (mem && (rx->fd ? CANFD_MTU : CAN_MTU) > READ_ONCE(ch->rx_copybreak)) {
+	if (alone && mem && (rx->fd ? CANFD_MTU : CAN_MTU) > READ_ONCE(ch->rx_copybreak)) {
 		skb = gs_zc_rx_in_place(mem, slot, ch->netdev, rx, len8_dlc);
 		if (!IS_ERR(skb)) {
 			gs_usb_ng_count(ch, skb ? GS_CH_RX_IN_PLACE : GS_CH_RX_NO_SKB);
@@ -169,13 +167,14 @@ static struct sk_buff *gs_usb_ng_rx_skb(struct gs_channel *ch, struct gs_dma_slo
 	return skb;
 }
 
-static void gs_usb_ng_rx_frame(struct gs_channel *ch, struct gs_dma_slot *slot,
-			       const struct gs_wire_rx *rx, u64 hwtstamp)
+static __always_inline void gs_usb_ng_rx_frame(struct gs_channel *ch, struct gs_dma_slot *slot,
+					       const struct gs_wire_rx *rx, bool alone,
+					       u64 hwtstamp)
 {
 	struct net_device_stats *stats = &ch->netdev->stats;
 	struct sk_buff *skb;
 
-	skb = gs_usb_ng_rx_skb(ch, slot, rx);
+	skb = gs_usb_ng_rx_skb(ch, slot, rx, alone);
 	if (unlikely(!skb))
 		return;
 
@@ -185,63 +184,140 @@ static void gs_usb_ng_rx_frame(struct gs_channel *ch, struct gs_dma_slot *slot,
 	netif_receive_skb(skb);
 }
 
-/* Handle one transfer; returns the channel that an echo completed a frame of, or NULL */
-static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs_dma_slot *slot)
+/* Handle one frame, which may keep the memory that it came in if it is there alone; returns the
+ * channel that an echo completed a frame of, or NULL. Two copies: what isn't alone costs nothing.
+ */
+static __always_inline struct gs_channel *gs_usb_ng_rx_one(struct gs_usb_ng *dev,
+							   struct gs_dma_slot *slot,
+							   const struct gs_wire_rx *rx, bool alone)
 {
-	unsigned int len = slot->urb->actual_length;
-	enum gs_wire_verdict verdict;
 	struct gs_wire_error err;
 	struct gs_channel *ch;
-	struct gs_wire_rx rx;
-	unsigned int whole;
 	u64 hwtstamp;
 
-	gs_usb_ng_dev_count(dev, GS_DEV_RX_TRANSFERS);
-	if (unlikely(READ_ONCE(dev->rx_backoff)))
-		WRITE_ONCE(dev->rx_backoff, 0);
-	/* CANtact Pro and CANable 2.5 send zero-length packets now and then */
-	if (unlikely(!len)) {
-		gs_usb_ng_dev_count(dev, GS_DEV_RX_EMPTY);
-		return NULL;
-	}
-
-	gs_dma_slot_for_cpu(slot, len);
-	verdict = gs_wire_decode(&rx, slot->buf, len, dev->n_channels, dev->ch_mode);
-	if (unlikely(verdict != GS_WIRE_OK)) {
-		gs_usb_ng_rx_refuse(dev, &rx, verdict, len);
-		return NULL;
-	}
-
-	/* One frame a transfer on every firmware known: what follows is padding */
-	whole = (rx.fd ? GS_FRAME_FD_LEN : GS_FRAME_CC_LEN) + (rx.has_ts ? GS_FRAME_TS_LEN : 0);
-	if (unlikely(len > whole))
-		atomic64_add(len - whole, &dev->stat[GS_DEV_RX_TRAILING]);
-
-	ch = dev->ch[rx.channel];
+	ch = dev->ch[rx->channel];
 	/* Pairs with the release in gs_usb_ng_channel_start(): a running channel is complete */
 	if (unlikely(!smp_load_acquire(&ch->running))) {
 		gs_usb_ng_count(ch, GS_CH_RX_STOPPED);
 		return NULL;
 	}
 
-	hwtstamp = gs_usb_ng_rx_time(dev, &rx);
+	hwtstamp = gs_usb_ng_rx_time(dev, rx);
 
-	if (unlikely(rx.flags & GS_FLAG_OVERFLOW))
+	if (unlikely(rx->flags & GS_FLAG_OVERFLOW))
 		gs_usb_ng_rx_overflow(ch, hwtstamp);
 
-	if (rx.echo_id != GS_ECHO_ID_RX) {
-		gs_usb_ng_tx_echo(ch, &rx, hwtstamp);
+	if (rx->echo_id != GS_ECHO_ID_RX) {
+		gs_usb_ng_tx_echo(ch, rx, hwtstamp);
 		return ch;
 	}
 
-	if (unlikely(rx.can_id & CAN_ERR_FLAG)) {
-		gs_wire_parse_error(&err, &rx, dev->profile->elm);
+	if (unlikely(rx->can_id & CAN_ERR_FLAG)) {
+		gs_wire_parse_error(&err, rx, dev->profile->elm);
 		gs_usb_ng_channel_error(ch, &err, hwtstamp);
 	} else {
-		gs_usb_ng_rx_frame(ch, slot, &rx, hwtstamp);
+		gs_usb_ng_rx_frame(ch, slot, rx, alone, hwtstamp);
 	}
 
 	return NULL;
+}
+
+/* Is a transfer that is longer than its first frame nothing but frames? All or none: padding never
+ * ends where a frame does, and of frames that nobody sent an echo is not owed.
+ */
+static noinline bool gs_usb_ng_rx_are_frames(struct gs_usb_ng *dev, const void *buf, size_t len)
+{
+	struct gs_wire_rx rx;
+	size_t size;
+
+	for (; len; buf += size, len -= size) {
+		size = gs_wire_next(&rx, buf, len, dev->n_channels, dev->ch_mode);
+		/* Pairs as in gs_usb_ng_rx_one() */
+		if (!size || !smp_load_acquire(&dev->ch[rx.channel]->running))
+			return false;
+		if (rx.echo_id != GS_ECHO_ID_RX &&
+		    !gs_usb_ng_tx_owes(dev->ch[rx.channel], rx.echo_id))
+			return false;
+	}
+
+	return true;
+}
+
+/* They are: none of them may keep the memory in which the others are */
+static noinline void gs_usb_ng_rx_frames(struct gs_usb_ng *dev, const void *buf, size_t len)
+{
+	struct gs_channel *ch;
+	struct gs_wire_rx rx;
+	size_t size;
+
+	for (; len; buf += size, len -= size) {
+		size = gs_wire_next(&rx, buf, len, dev->n_channels, dev->ch_mode);
+		/* Checked, but it is the device's memory, and a channel may stop meanwhile */
+		if (!size)
+			return;
+		ch = gs_usb_ng_rx_one(dev, NULL, &rx, false);
+		if (ch)
+			gs_usb_ng_tx_tell_bql(ch);
+	}
+}
+
+/* Bytes that a transfer brought */
+static __always_inline unsigned int gs_usb_ng_rx_begin(struct gs_usb_ng *dev,
+						       struct gs_dma_slot *slot)
+{
+	unsigned int len = slot->urb->actual_length;
+
+	gs_usb_ng_dev_count(dev, GS_DEV_RX_TRANSFERS);
+	if (unlikely(READ_ONCE(dev->rx_backoff))) {
+		WRITE_ONCE(dev->rx_backoff, 0);
+		WRITE_ONCE(dev->rx_good, true);
+		gs_usb_ng_look(dev, 1);
+	}
+	/* CANtact Pro and CANable 2.5 send zero-length packets now and then */
+	if (unlikely(!len))
+		gs_usb_ng_dev_count(dev, GS_DEV_RX_EMPTY);
+	else
+		gs_dma_slot_for_cpu(slot, len);
+
+	return len;
+}
+
+/* Handle one transfer; returns the channel that an echo completed a frame of, or NULL */
+static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs_dma_slot *slot)
+{
+	unsigned int len = gs_usb_ng_rx_begin(dev, slot);
+	enum gs_wire_verdict verdict;
+	struct gs_wire_rx rx;
+	unsigned int whole;
+
+	if (unlikely(!len))
+		return NULL;
+
+	verdict = gs_wire_decode(&rx, slot->buf, len, dev->n_channels, dev->ch_mode);
+	if (unlikely(verdict != GS_WIRE_OK)) {
+		gs_usb_ng_rx_refuse(dev, &rx, verdict, len);
+		return NULL;
+	}
+
+	/* One frame a transfer on every firmware known: what follows is padding, or more frames */
+	whole = (rx.fd ? GS_FRAME_FD_LEN : GS_FRAME_CC_LEN) + (rx.has_ts ? GS_FRAME_TS_LEN : 0);
+	if (unlikely(len > whole)) {
+		if (gs_usb_ng_rx_are_frames(dev, slot->buf, len)) {
+			gs_usb_ng_rx_frames(dev, slot->buf, len);
+			return NULL;
+		}
+		atomic64_add(len - whole, &dev->stat[GS_DEV_RX_TRAILING]);
+	}
+
+	return gs_usb_ng_rx_one(dev, slot, &rx, true);
+}
+
+/* The same for a device that packs many messages into one; returns how many they were */
+static noinline int gs_usb_ng_rx_elm(struct gs_usb_ng *dev, struct gs_dma_slot *slot)
+{
+	unsigned int len = gs_usb_ng_rx_begin(dev, slot);
+
+	return len ? gs_usb_ng_elm_rx(dev->ch[gs_usb_ng_rx_pipe(dev, slot)], slot->buf, len) : 1;
 }
 
 /**
@@ -259,14 +335,21 @@ void gs_usb_ng_rx_submit(struct gs_usb_ng *dev, struct gs_dma_slot *slot, gfp_t 
 {
 	int err;
 
-	if (unlikely(READ_ONCE(dev->rx_halted))) {
+	if (unlikely(READ_ONCE(dev->rx_halted)) &&
+	    READ_ONCE(dev->rx_halted) & BIT(gs_usb_ng_rx_pipe(dev, slot))) {
 		gs_usb_ng_rx_hold(dev, slot);
 		return;
 	}
 
 	gs_dma_slot_for_device(slot, dev->rx_size);
 	err = usb_submit_urb(slot->urb, gfp);
-	/* -EPERM: the pool is stopped, the slot is parked */
+	/* Refused because it is killed for a halt that has just been found */
+	if (unlikely(err == -EPERM) &&
+	    READ_ONCE(dev->rx_halted) & BIT(gs_usb_ng_rx_pipe(dev, slot))) {
+		gs_usb_ng_rx_hold(dev, slot);
+		return;
+	}
+	/* Else -EPERM: the pool is stopped, the slot is parked */
 	if (likely(!err) || gs_usb_ng_is_unlink(err))
 		return;
 
@@ -303,6 +386,12 @@ static int gs_usb_ng_poll(struct napi_struct *napi, int budget)
 		if (!slot)
 			break;
 
+		if (unlikely(dev->elm_on)) {
+			work += gs_usb_ng_rx_elm(dev, slot);
+			gs_usb_ng_rx_submit(dev, slot, GFP_ATOMIC);
+			continue;
+		}
+
 		ch = gs_usb_ng_rx_transfer(dev, slot);
 		if (ch && ch != last) {
 			if (last)
@@ -319,7 +408,8 @@ static int gs_usb_ng_poll(struct napi_struct *napi, int budget)
 	if (work < budget)
 		napi_complete_done(napi, work);
 
-	return work;
+	/* A transfer of many messages is not left in the middle */
+	return min(work, budget);
 }
 
 /**
@@ -351,16 +441,19 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 			err = -EBUSY;
 			goto out_put;
 		}
-		usb_fill_bulk_urb(slot->urb, dev->udev, dev->pipe_in, slot->buf, dev->rx_size,
-				  gs_usb_ng_rx_complete, slot);
+		usb_fill_bulk_urb(slot->urb, dev->udev, dev->pipe_in[gs_usb_ng_rx_pipe(dev, slot)],
+				  slot->buf, dev->rx_size, gs_usb_ng_rx_complete, slot);
 	}
 
 	/* The device's time may begin anew */
 	gs_clock_stop(&dev->clock);
 	dev->clock_due = jiffies + GS_USB_NG_CLOCK_INTERVAL;
-	dev->rx_backoff = 0;
-	dev->rx_halted = false;
-	dev->tx_halted = false;
+	dev->rx_since = jiffies;
+	dev->rx_status = 0;
+	dev->rx_halted = 0;
+	dev->tx_halted = 0;
+	dev->tx_held = false;
+	dev->tx_since = jiffies;
 	napi_enable(&dev->napi);
 	gs_dma_pool_start(dev->rx_pool);
 	dev->rx_up = true;
@@ -404,9 +497,10 @@ void gs_usb_ng_rx_close(struct gs_usb_ng *dev)
 	/* It can't find a transfer that it could submit any more */
 	cancel_delayed_work_sync(&dev->rx_retry);
 
-	llist_del_all(&dev->rx_done);
+	/* No channel would want it any more, but it came */
+	while (gs_usb_ng_rx_next(dev))
+		gs_usb_ng_dev_count(dev, GS_DEV_RX_UNREAD);
 	llist_del_all(&dev->rx_failed);
-	dev->rx_backlog = NULL;
 
 	for (i = 0; i < dev->rx_ring; i++)
 		gs_dma_slot_put(gs_dma_pool_slot(dev->rx_pool, i));
@@ -457,13 +551,14 @@ int gs_usb_ng_rx_init(struct gs_usb_ng *dev)
 	init_llist_head(&dev->rx_done);
 	init_llist_head(&dev->rx_failed);
 
-	dev->rx_pool = gs_usb_ng_rx_pool_create(dev);
-	if (!dev->rx_pool)
+	dev->rx_legacy = gs_usb_ng_rx_pool_create(dev);
+	if (!dev->rx_legacy)
 		return -ENOMEM;
+	dev->rx_pool = dev->rx_legacy;
 
 	dev->napi_dev = gs_compat_alloc_netdev_dummy();
 	if (!dev->napi_dev) {
-		gs_dma_pool_destroy(dev->rx_pool);
+		gs_dma_pool_destroy(dev->rx_legacy);
 		return -ENOMEM;
 	}
 	netif_napi_add(dev->napi_dev, &dev->napi, gs_usb_ng_poll);
@@ -481,5 +576,5 @@ void gs_usb_ng_rx_exit(struct gs_usb_ng *dev)
 {
 	netif_napi_del(&dev->napi);
 	gs_compat_free_netdev_dummy(dev->napi_dev);
-	gs_dma_pool_destroy(dev->rx_pool);
+	gs_dma_pool_destroy(dev->rx_legacy);
 }

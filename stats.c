@@ -25,21 +25,32 @@ const struct gs_stat_desc gs_usb_ng_channel_stats[GS_CH_NUM] = {
 	[GS_CH_ECHO_DUPLICATE] = { "echo_duplicate", GS_LINK_NONE },
 	[GS_CH_ECHO_LOST] = { "echo_lost", GS_LINK_NONE },
 	[GS_CH_TX_URB_ERRORS] = { "tx_urb_errors", GS_LINK_NONE },
+	[GS_CH_TX_ASIDE] = { "tx_aside", GS_LINK_NONE },
 	[GS_CH_TX_ABANDONED] = { "tx_abandoned", GS_LINK_TX_ABORTED },
 	[GS_CH_TX_NO_SLOT] = { "tx_no_slot", GS_LINK_TX_DROPPED },
 	[GS_CH_TX_NO_SKB] = { "tx_no_skb", GS_LINK_TX_DROPPED },
 	[GS_CH_TX_WAITED] = { "tx_waited", GS_LINK_NONE },
+	[GS_CH_TX_DOUBTED] = { "tx_doubted", GS_LINK_NONE },
 	[GS_CH_TX_STUCK] = { "tx_stuck", GS_LINK_NONE },
+	[GS_CH_TX_HUNG] = { "tx_hung", GS_LINK_NONE },
+	[GS_CH_BUS_OFF_MISSED] = { "bus_off_missed", GS_LINK_NONE },
+	[GS_CH_BUS_LOAD] = { "bus_load", GS_LINK_NONE },
 };
 
 const struct gs_stat_desc gs_usb_ng_device_stats[GS_DEV_NUM] = {
 	[GS_DEV_RX_TRANSFERS] = { "transfers" },
 	[GS_DEV_RX_EMPTY] = { "empty" },
 	[GS_DEV_RX_SHORT] = { "short" },
+	[GS_DEV_RX_MALFORMED] = { "malformed" },
 	[GS_DEV_RX_BAD_CHANNEL] = { "bad_channel" },
 	[GS_DEV_RX_TRAILING] = { "trailing_bytes" },
 	[GS_DEV_RX_URB_ERRORS] = { "urb_errors" },
 	[GS_DEV_RX_SUBMIT_ERRORS] = { "submit_errors" },
+	[GS_DEV_RX_UNREAD] = { "unread" },
+	[GS_DEV_NO_ANSWER] = { "no_answer" },
+	[GS_DEV_CLEARED_HALTS] = { "cleared_halts" },
+	[GS_DEV_USB_RESETS] = { "usb_resets" },
+	[GS_DEV_GAVE_UP] = { "gave_up" },
 };
 
 /**

@@ -2,58 +2,127 @@
 /*
  * Device time: 32 bits of microseconds become nanoseconds of CLOCK_REALTIME.
  *
- * A timecounter ties device time to real time once, when the first channel opens, and goes on by
- * the device's own crystal from there. That line is never bent: frames keep the distances that
- * the device measured, and no value that is believed in error can shift them. What has to be
- * found out is how often the 32 bits have wrapped (every 71 minutes and 35 seconds) and whether a
- * value lies on that line at all. The host's clock tells both, since it is right to within a
- * tolerance that is small against a wrap.
+ * Device time is tied to real time once, when the first frame comes after open. From there on it
+ * is a line that is steered: its slope follows the host's clock, but it never jumps, so that what
+ * the device measured a moment apart stays apart, to within GS_CLOCK_PPM and GS_CLOCK_SLEW_PPM.
  *
- * Pure: times come as arguments.
+ * What steers it are moments known by both clocks. A value of the device is always seen later than
+ * it was true, by a transfer, a poll, a USB frame, or a queue; never earlier. So of all values in a
+ * window of time the most punctual one is taken for a mark. The drift is the slope from an old mark
+ * to the newest, and what the line is off at the newest is made up for slowly.
+ *
+ * How often the 32 bits have wrapped (every 71 minutes and 35 seconds), and whether a value is to
+ * be believed at all, is told by the host's clock, which is right to within a tolerance that is
+ * small against a wrap.
+ *
+ * How good it is: Documentation/gs_usb_ng.rst, "Time". Pure: times come as arguments.
  */
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/math64.h>
+#include <linux/string.h>
 #include <linux/time64.h>
 
 #include "timestamp.h"
 
-/* How much further than GS_CLOCK_SLACK_US with time: crystals are good for 100 ppm, the internal
- * oscillators from which crystal-less boards run are trimmed by USB to some 1000 ppm.
+/* How much further than GS_CLOCK_SLACK_US with time, and how wrong a device's clock can be:
+ * crystals are good for 100 ppm, the internal oscillators from which crystal-less boards run are
+ * trimmed by USB to some 1000 ppm.
  */
 #define GS_CLOCK_PPM		1000
 
-/* timecounter_read() sees the distance of two readings modulo 2^32 */
-#define GS_CLOCK_STEP_US	BIT_ULL(31)
+/* An error is made up for no faster than that: as good as a crystal is */
+#define GS_CLOCK_SLEW_PPM	100
 
-static u64 gs_clock_read(GS_COMPAT_CC_CONST struct cyclecounter *cc)
-{
-	return container_of(cc, const struct gs_clock, cc)->counter;
-}
+/* ... and in so many seconds if that suffices, as one mark may be off by a millisecond */
+#define GS_CLOCK_SLEW_S		256
+
+/* A window is an eighth of the time that the drift has been measured for, within these. Shorter,
+ * and a millisecond at either end would be more than crystals are off. Longer, and a drift that
+ * changes with temperature would be followed late.
+ */
+#define GS_CLOCK_WINDOW_MIN	(16ULL * NSEC_PER_SEC)
+#define GS_CLOCK_WINDOW_MAX	(64ULL * NSEC_PER_SEC)
+
+/* The drift is measured over one to two times that */
+#define GS_CLOCK_BASELINE	(512ULL * NSEC_PER_SEC)
+
+/* A request that took longer says too little about when it was answered */
+#define GS_CLOCK_REQUEST	(10 * NSEC_PER_MSEC)
+
+/* Without a frame for that long gs_clock_near() is over: see GS_CLOCK_NEAR */
+#define GS_CLOCK_QUIET		NSEC_PER_SEC
+
+#define GS_CLOCK_RATE		((u64)NSEC_PER_USEC << GS_CLOCK_SHIFT)
+#define GS_PPB			NSEC_PER_SEC
 
 void gs_clock_init(struct gs_clock *clk)
 {
+	memset(clk, 0, sizeof(*clk));
 	spin_lock_init(&clk->lock);
-	clk->cc.read = gs_clock_read;
-	clk->cc.mask = CYCLECOUNTER_MASK(32);
-	/* exact: a cycle is a microsecond */
-	clk->cc.mult = NSEC_PER_USEC;
-	clk->cc.shift = 0;
-	clk->counter = 0;
-	clk->mono_ns = 0;
-	clk->frame_ns = 0;
-	clk->sample = 0;
-	clk->near_ns = 0;
-	clk->started = false;
+}
+
+/**
+ * gs_clock_line() - what the line says
+ * @clk: the clock, locked
+ * @us: device time, not far before the line's begin
+ *
+ * Return: CLOCK_REALTIME, ns
+ */
+static u64 gs_clock_line(const struct gs_clock *clk, u64 us)
+{
+	if (us < clk->base_us)
+		return clk->base_ns - mul_u64_u32_shr(clk->base_us - us, clk->rate, GS_CLOCK_SHIFT);
+
+	return clk->base_ns + mul_u64_u32_shr(us - clk->base_us, clk->rate, GS_CLOCK_SHIFT);
+}
+
+/* The line begins anew at a point of its own: the slope may change there */
+static void gs_clock_rebase(struct gs_clock *clk, u64 us)
+{
+	clk->base_ns = gs_clock_line(clk, us);
+	clk->base_us = us;
+}
+
+/* More than this an honest clock is never off; the products that are made of it fit into 64 bits */
+#define GS_CLOCK_OFF_MAX	(3600LL * NSEC_PER_SEC)
+
+/**
+ * gs_clock_set_rate() - slope of the line from here on
+ * @clk: the clock, locked; @drift_ppb is up to date
+ * @late: by how much the line is behind, ns
+ */
+static void gs_clock_set_rate(struct gs_clock *clk, s64 late)
+{
+	s64 slew;
+
+	late = clamp_t(s64, late, -GS_CLOCK_OFF_MAX, GS_CLOCK_OFF_MAX);
+	/* nanoseconds per second are ppb */
+	slew = clamp_t(s64, div_s64(late, GS_CLOCK_SLEW_S), -GS_CLOCK_SLEW_PPM * 1000,
+		       GS_CLOCK_SLEW_PPM * 1000);
+
+	gs_clock_rebase(clk, clk->known.us);
+	clk->steady_rate = div64_u64(GS_CLOCK_RATE * GS_PPB, GS_PPB + clk->drift_ppb);
+	clk->rate = div64_u64(GS_CLOCK_RATE * GS_PPB, GS_PPB + clk->drift_ppb - slew);
+	/* Not longer than it takes, whether or not another mark comes until then */
+	clk->slew_end = clk->base_us;
+	if (slew)
+		clk->slew_end += div64_s64(late * USEC_PER_SEC, slew);
 }
 
 void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns)
 {
 	spin_lock_bh(&clk->lock);
-	clk->counter = us;
-	clk->mono_ns = mono_ns;
+	/* so that a frame from just before is not before 0 */
+	clk->known.us = BIT_ULL(32) + us;
+	clk->known.mono_ns = mono_ns;
 	clk->frame_ns = mono_ns;
-	timecounter_init(&clk->tc, &clk->cc, real_ns);
+	clk->real_ns = real_ns - mono_ns;
+	clk->base_us = clk->known.us;
+	clk->base_ns = real_ns;
+	gs_clock_set_rate(clk, 0);
+	clk->has_best = false;
+	clk->marks = 0;
 	WRITE_ONCE(clk->started, true);
 	spin_unlock_bh(&clk->lock);
 }
@@ -61,7 +130,7 @@ void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns)
 void gs_clock_stop(struct gs_clock *clk)
 {
 	spin_lock_bh(&clk->lock);
-	clk->near_ns = 0;
+	WRITE_ONCE(clk->near, false);
 	WRITE_ONCE(clk->started, false);
 	spin_unlock_bh(&clk->lock);
 }
@@ -79,37 +148,7 @@ static u64 gs_clock_since(u64 then_ns, u64 mono_ns)
 }
 
 /**
- * gs_clock_advance() - move the known device time ahead along its line
- * @clk: the clock, locked
- * @us: by how much; may be more than a wrap
- */
-static void gs_clock_advance(struct gs_clock *clk, u64 us)
-{
-	while (us > GS_CLOCK_STEP_US) {
-		clk->counter += (u32)GS_CLOCK_STEP_US;
-		timecounter_read(&clk->tc);
-		us -= GS_CLOCK_STEP_US;
-	}
-	clk->counter += (u32)us;
-	timecounter_read(&clk->tc);
-}
-
-/**
- * gs_clock_advance_by_host() - move the known device time by the host time passed
- * @clk: the clock, locked
- * @mono_ns: CLOCK_MONOTONIC now
- */
-static void gs_clock_advance_by_host(struct gs_clock *clk, u64 mono_ns)
-{
-	u64 us = div_u64(gs_clock_since(clk->mono_ns, mono_ns), NSEC_PER_USEC);
-
-	gs_clock_advance(clk, us);
-	/* not @mono_ns: what is left of a microsecond counts next time */
-	clk->mono_ns += us * NSEC_PER_USEC;
-}
-
-/**
- * gs_clock_accept() - follow a device time if it lies on the line
+ * gs_clock_accept() - follow a device time if it is plausible
  * @clk: the clock, locked and started
  * @us: device time
  * @mono_ns: CLOCK_MONOTONIC now
@@ -122,31 +161,117 @@ static void gs_clock_advance_by_host(struct gs_clock *clk, u64 mono_ns)
  */
 static bool gs_clock_accept(struct gs_clock *clk, u32 us, u64 mono_ns)
 {
-	u64 elapsed = div_u64(gs_clock_since(clk->mono_ns, mono_ns), NSEC_PER_USEC);
 	u64 alone = div_u64(gs_clock_since(clk->frame_ns, mono_ns), NSEC_PER_USEC);
 	u64 tolerance = GS_CLOCK_SLACK_US + div_u64(alone, USEC_PER_SEC / GS_CLOCK_PPM);
+	u64 expected = clk->known.us +
+		       div_u64(gs_clock_since(clk->known.mono_ns, mono_ns), NSEC_PER_USEC);
 	/* The nearest of all values that have these 32 bits */
-	s64 off = (s32)(us - (clk->counter + (u32)elapsed));
-	s64 step = elapsed + off;
-	u64 ns;
+	s64 off = (s32)(us - (u32)expected);
 
 	if (abs(off) > tolerance)
 		return false;
 
-	if (step >= 0) {
-		gs_clock_advance(clk, step);
-	} else {
-		/* The host's clock was ahead, or a frame was overtaken: back along the line */
-		ns = timecounter_cyc2time(&clk->tc, us);
-		clk->counter = us;
-		timecounter_init(&clk->tc, &clk->cc, ns);
-	}
-	clk->mono_ns = mono_ns;
+	clk->known.us = expected + off;
+	clk->known.mono_ns = mono_ns;
 
 	return true;
 }
 
-bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 mono_ns)
+/**
+ * gs_clock_measure() - a window is over: what does its mark say of the drift?
+ * @clk: the clock, locked; @best is the mark
+ *
+ * Return: false if the mark came too late to say anything
+ */
+static bool gs_clock_measure(struct gs_clock *clk)
+{
+	s64 span = clk->best.mono_ns - clk->old.mono_ns;
+	s64 ahead = (clk->best.us - clk->old.us) * NSEC_PER_USEC - span;
+	s64 drift;
+
+	if (!clk->marks)
+		goto begin;
+	/* The most punctual values of two windows may be neighbours */
+	if (span < (s64)GS_CLOCK_WINDOW_MIN)
+		return true;
+
+	ahead = clamp_t(s64, ahead, -GS_CLOCK_OFF_MAX, GS_CLOCK_OFF_MAX);
+	drift = div64_s64(ahead * USEC_PER_SEC, div_s64(span, GS_PPB / USEC_PER_SEC));
+	/* More than can be: one of the two marks was late, the new one or the old one */
+	if (drift < -GS_CLOCK_PPM * 1000)
+		return false;
+	if (drift > GS_CLOCK_PPM * 1000)
+		goto begin;
+
+	WRITE_ONCE(clk->drift_ppb, drift);
+	if (gs_clock_since(clk->recent.mono_ns, clk->best.mono_ns) >= GS_CLOCK_BASELINE) {
+		clk->old = clk->recent;
+		clk->recent = clk->best;
+	}
+
+	return true;
+
+begin:
+	clk->old = clk->best;
+	clk->recent = clk->best;
+	clk->marks = 2;
+	return true;
+}
+
+/**
+ * gs_clock_steer() - bend the line, if it is time to
+ * @clk: the clock, locked; @known is of now, and was noted
+ */
+static void gs_clock_steer(struct gs_clock *clk)
+{
+	u64 now = clk->known.mono_ns, window = GS_CLOCK_WINDOW_MIN;
+	u64 host;
+
+	/* An error has been made up for. Shortly before, frames were measured by the old slope. */
+	if (clk->rate != clk->steady_rate && clk->known.us >= clk->slew_end) {
+		if (clk->known.us - clk->slew_end > USEC_PER_SEC)
+			gs_clock_rebase(clk, clk->slew_end);
+		else
+			gs_clock_rebase(clk, clk->known.us);
+		clk->rate = clk->steady_rate;
+	}
+
+	if (clk->marks)
+		window = clamp(gs_clock_since(clk->old.mono_ns, now) / 8, GS_CLOCK_WINDOW_MIN,
+			       GS_CLOCK_WINDOW_MAX);
+	if (gs_clock_since(clk->window_ns, now) < window || clk->known.us < clk->best.us)
+		return;
+
+	clk->has_best = false;
+	if (!gs_clock_measure(clk))
+		return;
+
+	gs_clock_set_rate(clk, 0);
+	host = clk->real_ns + clk->best.mono_ns +
+	       mul_u64_u32_shr(clk->known.us - clk->best.us, clk->rate, GS_CLOCK_SHIFT);
+	gs_clock_set_rate(clk, host - clk->base_ns);
+}
+
+/**
+ * gs_clock_note() - a value that was believed may be the mark of its window
+ * @clk: the clock, locked; @known is of now
+ */
+static void gs_clock_note(struct gs_clock *clk)
+{
+	s64 late = clk->real_ns + clk->known.mono_ns - gs_clock_line(clk, clk->known.us);
+
+	/* A window begins with its first value, which may be the first one for long */
+	if (!clk->has_best)
+		clk->window_ns = clk->known.mono_ns;
+	else if (late >= clk->best_late)
+		return;
+
+	clk->best = clk->known;
+	clk->best_late = late;
+	clk->has_best = true;
+}
+
+bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 asked_ns, u64 mono_ns)
 {
 	bool taken = false;
 
@@ -155,23 +280,19 @@ bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 mono_ns)
 		/* The same as last time: that timer stands still. candleLight on STM32F4 answers 0
 		 * always, which would be within the tolerance some day.
 		 */
-		if (us != clk->sample)
-			taken = gs_clock_accept(clk, us, mono_ns);
+		taken = us != clk->sample && gs_clock_accept(clk, us, mono_ns);
 		clk->sample = us;
-		if (!taken)
-			gs_clock_advance_by_host(clk, mono_ns);
+	}
+	if (taken && gs_clock_since(asked_ns, mono_ns) <= GS_CLOCK_REQUEST) {
+		/* The line is not bent while frames are measured from one another */
+		if (gs_clock_since(clk->frame_ns, mono_ns) > GS_CLOCK_QUIET) {
+			gs_clock_note(clk);
+			gs_clock_steer(clk);
+		}
 	}
 	spin_unlock_bh(&clk->lock);
 
 	return taken;
-}
-
-void gs_clock_idle(struct gs_clock *clk, u64 mono_ns)
-{
-	spin_lock_bh(&clk->lock);
-	if (clk->started)
-		gs_clock_advance_by_host(clk, mono_ns);
-	spin_unlock_bh(&clk->lock);
 }
 
 u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns, unsigned long now)
@@ -181,13 +302,17 @@ u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns, unsigned long now)
 	spin_lock(&clk->lock);
 	if (clk->started) {
 		if (gs_clock_accept(clk, us, mono_ns)) {
-			ns = clk->tc.nsec;
+			gs_clock_note(clk);
+			gs_clock_steer(clk);
+			ns = gs_clock_line(clk, clk->known.us);
 			clk->near_ns = ns;
 			clk->near_us = us;
+			clk->near_rate = clk->rate;
 			clk->near_until = now + GS_CLOCK_NEAR;
+			WRITE_ONCE(clk->near, true);
 		} else {
-			ns = clk->tc.nsec + gs_clock_since(clk->mono_ns, mono_ns);
-			clk->near_ns = 0;
+			ns = clk->real_ns + mono_ns;
+			WRITE_ONCE(clk->near, false);
 		}
 		/* Even after one that was refused: a counter that started again must not come
 		 * within the tolerance just by going on

@@ -9,7 +9,11 @@
  * poll for an echo and for a failed transfer, and process context for a channel that was
  * stopped, once the queue is off and no poll is looking at it (gs_usb_ng_tx_drop_owed()).
  *
- * Nothing is allocated and nothing is mapped per frame but the clone that is echoed.
+ * A transfer that failed on the wire may have brought the device its frame. That frame has failed,
+ * but until the echo comes, or the channel is reset, its slot and its place in the device are
+ * nobody else's: see GS_TX_ASIDE.
+ *
+ * Nothing is allocated and nothing is mapped per frame.
  */
 
 #include <linux/can/dev.h>
@@ -22,11 +26,26 @@
 #include "gs_usb_ng.h"
 #include "zerocopy.h"
 
-/* Slot index within an echo id; the rest is the generation where the firmware keeps it */
-#define GS_TX_ID_SLOT		0xff
-#define GS_TX_ID_GENERATION	8
+/* The id of a slot's next frame */
+static inline u32 gs_usb_ng_tx_new_id(const struct gs_usb_ng *dev, struct gs_tx_frame *frame,
+				      unsigned int slot)
+{
+	if (READ_ONCE(dev->generation) == GS_GENERATION_OFF)
+		return slot;
 
-static int gs_usb_ng_tx_room(struct gs_channel *ch)
+	frame->turn = gs_profile_next_turn(dev->profile, frame->turn);
+
+	return gs_profile_echo_id(dev->profile, slot, frame->turn);
+}
+
+/**
+ * gs_usb_ng_tx_room() - how many more frames may a channel send now?
+ * @ch: the channel
+ *
+ * Context: Any.
+ * Return: slots; less than 0 if the limit has been lowered since
+ */
+int gs_usb_ng_tx_room(const struct gs_channel *ch)
 {
 	return (int)READ_ONCE(ch->tx_limit) - (int)gs_dma_pool_in_use(ch->tx_pool);
 }
@@ -36,7 +55,7 @@ static int gs_usb_ng_tx_room(struct gs_channel *ch)
  * @ch: the channel
  *
  * Called after a slot has come back or the limit has grown. Never wakes a channel that is not
- * running, in bus-off or halted: those are woken when that is over.
+ * running, in bus-off or held: those are woken when that is over.
  *
  * Context: Any.
  */
@@ -47,12 +66,12 @@ void gs_usb_ng_tx_wake(struct gs_channel *ch)
 	 */
 	smp_mb();
 	if (netif_queue_stopped(ch->netdev) && READ_ONCE(ch->running) &&
-	    READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF && !READ_ONCE(ch->dev->tx_halted) &&
+	    READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF && !READ_ONCE(ch->dev->tx_held) &&
 	    gs_usb_ng_tx_room(ch) > 0)
 		netif_wake_queue(ch->netdev);
 }
 
-static void gs_usb_ng_tx_put(struct gs_channel *ch, struct gs_dma_slot *slot)
+static inline void gs_usb_ng_tx_put(struct gs_channel *ch, struct gs_dma_slot *slot)
 {
 	if (gs_dma_slot_put(slot))
 		gs_usb_ng_tx_wake(ch);
@@ -79,6 +98,29 @@ static void gs_usb_ng_tx_mark_failed(struct gs_channel *ch, struct gs_tx_frame *
 	atomic_set_release(&ch->dev->tx_failed, 1);
 }
 
+/* Can the device have got a frame whose transfer ended like that? Not behind a halt: it refuses all
+ * until that is cleared, and what was queued is killed before.
+ */
+static bool gs_usb_ng_tx_may_be_there(int status)
+{
+	return status != -EPIPE && !gs_usb_ng_is_unlink(status);
+}
+
+/* A transfer failed on its way */
+static void gs_usb_ng_tx_failed(struct gs_channel *ch, struct gs_tx_frame *frame, int status)
+{
+	if (gs_usb_ng_tx_may_be_there(status))
+		set_bit(GS_TX_DOUBTFUL, &frame->state);
+	gs_usb_ng_tx_mark_failed(ch, frame);
+}
+
+/* No echo will come: the poll drops it */
+static void gs_usb_ng_tx_lose(struct gs_channel *ch, struct gs_tx_frame *frame)
+{
+	gs_usb_ng_count(ch, GS_CH_ECHO_LOST);
+	gs_usb_ng_tx_mark_failed(ch, frame);
+}
+
 static void gs_usb_ng_tx_complete(struct urb *urb)
 {
 	struct gs_dma_slot *slot = urb->context;
@@ -100,9 +142,9 @@ static void gs_usb_ng_tx_complete(struct urb *urb)
 	}
 
 	gs_usb_ng_count(ch, GS_CH_TX_URB_ERRORS);
-	gs_usb_ng_tx_mark_failed(ch, &ch->frame[slot->index]);
+	gs_usb_ng_tx_failed(ch, &ch->frame[slot->index], status);
 	gs_usb_ng_tx_put(ch, slot);
-	gs_usb_ng_tx_fault(dev, status);
+	gs_usb_ng_tx_fault(ch, status);
 	gs_usb_ng_poll_soon(dev);
 }
 
@@ -111,8 +153,23 @@ static noinline void gs_usb_ng_tx_refused(struct gs_channel *ch, struct gs_dma_s
 	gs_usb_ng_count(ch, GS_CH_TX_URB_ERRORS);
 	gs_usb_ng_tx_mark_failed(ch, &ch->frame[slot->index]);
 	gs_usb_ng_tx_put(ch, slot);
-	if (!gs_usb_ng_is_unlink(err) && gs_usb_ng_may_log(ch->dev))
-		netdev_warn(ch->netdev, "OUT transfer not accepted: %pe\n", ERR_PTR(err));
+	gs_usb_ng_tx_fault(ch, err);
+}
+
+/**
+ * gs_usb_ng_tx_transferred() - the transfer is over that carried a frame among others
+ * @ch: the channel
+ * @index: the frame's slot
+ * @status: 0, also if it was unlinked to stop the channel, or why it failed; -EPERM: it was never
+ *	submitted. The caller has the poll drop the frames of one that failed.
+ *
+ * Context: Any.
+ */
+void gs_usb_ng_tx_transferred(struct gs_channel *ch, unsigned int index, int status)
+{
+	if (unlikely(status))
+		gs_usb_ng_tx_failed(ch, &ch->frame[index], status);
+	gs_usb_ng_tx_put(ch, gs_dma_pool_slot(ch->tx_pool, index));
 }
 
 /* Give an encoded frame to the device. The transfer's reference is held. If it is refused, the
@@ -159,7 +216,7 @@ static void gs_usb_ng_tx_submit_waiting(struct gs_usb_ng *dev)
 		frame = list_first_entry(&dev->tx_waiting, struct gs_tx_frame, waiting);
 		ch = dev->ch[frame->channel];
 		slot = gs_dma_pool_slot(ch->tx_pool, frame - ch->frame);
-		frame->sent = jiffies;
+		WRITE_ONCE(frame->sent, jiffies);
 		failed |= !gs_usb_ng_tx_submit(ch, slot);
 		/* Not before: while the list isn't empty no later frame overtakes */
 		list_del_init(&frame->waiting);
@@ -168,6 +225,15 @@ static void gs_usb_ng_tx_submit_waiting(struct gs_usb_ng *dev)
 
 	if (unlikely(failed))
 		gs_usb_ng_poll_soon(dev);
+}
+
+/* Does a frame wait for a place? */
+static bool gs_usb_ng_tx_waits(const struct gs_tx_frame *frame)
+{
+	/* Without the lock: where it matters is who looks for frames that have been out for long,
+	 * and one that just began or ceased to wait is none
+	 */
+	return data_race(!list_empty(&frame->waiting));
 }
 
 static void gs_usb_ng_tx_leave_place(struct gs_usb_ng *dev)
@@ -193,6 +259,20 @@ static void gs_usb_ng_tx_wait(struct gs_channel *ch, struct gs_tx_frame *frame)
 	gs_usb_ng_tx_submit_waiting(dev);
 }
 
+/* The rest of gs_usb_ng_tx() for the protocol that has many frames in a transfer */
+static noinline void gs_usb_ng_tx_elm(struct gs_channel *ch, struct gs_dma_slot *slot,
+				      struct sk_buff *skb, bool is_fd)
+{
+	gs_usb_ng_elm_tx(ch, slot, skb, is_fd);
+	if (!netif_subqueue_maybe_stop(ch->netdev, 0, gs_usb_ng_tx_room(ch), 1, 1))
+		gs_usb_ng_elm_flush(ch);
+
+	/* The frame in flight before the look: see gs_usb_ng_rest() */
+	smp_mb();
+	if (unlikely(!READ_ONCE(ch->dev->watching)))
+		gs_usb_ng_watch(ch->dev);
+}
+
 /**
  * gs_usb_ng_tx() - ndo_start_xmit
  * @skb: a CAN frame; consumed
@@ -213,24 +293,29 @@ netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev)
 	bool is_fd;
 
 	if (can_dev_dropped_skb(netdev, skb))
-		return NETDEV_TX_OK;
+		goto out_none;
 
-	/* The core drops these from 6.19 on; before, a packet socket gets them this far */
-	is_fd = can_is_canfd_skb(skb);
-	if (!(is_fd ? ch->wire.fd : can_is_can_skb(skb))) {
+	/* A wake that crossed with gs_usb_ng_channel_stop(), whose netif_tx_disable() waited for
+	 * us or saw to it that we see this. Pairs with the release in gs_usb_ng_channel_start(): of
+	 * a running channel gs_channel.wire is complete.
+	 */
+	if (unlikely(!smp_load_acquire(&ch->running))) {
+		netif_stop_queue(netdev);
+		/* It may have been started, and woken, since that look */
+		gs_usb_ng_tx_wake(ch);
 		netdev->stats.tx_dropped++;
 		kfree_skb(skb);
 		return NETDEV_TX_OK;
 	}
 
-	/* A wake that crossed with gs_usb_ng_channel_stop(), whose netif_tx_disable() waited for
-	 * us or saw to it that we see this
+	/* The core drops these from 6.19 on; before, a packet socket gets them this far. One with
+	 * a TX ring still does with frames that are not where the others are.
 	 */
-	if (unlikely(!READ_ONCE(ch->running))) {
-		netif_stop_queue(netdev);
+	is_fd = can_is_canfd_skb(skb);
+	if (unlikely(skb_is_nonlinear(skb)) || !(is_fd ? ch->wire.fd : can_is_can_skb(skb))) {
 		netdev->stats.tx_dropped++;
 		kfree_skb(skb);
-		return NETDEV_TX_OK;
+		goto out_none;
 	}
 
 	slot = gs_dma_pool_acquire(ch->tx_pool, "tx");
@@ -239,15 +324,18 @@ netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev)
 		netif_stop_queue(netdev);
 		gs_usb_ng_tx_wake(ch);
 		kfree_skb(skb);
-		return NETDEV_TX_OK;
+		goto out_none;
 	}
 
 	frame = &ch->frame[slot->index];
-	frame->echo_id = slot->index;
-	if (READ_ONCE(dev->generation) != GS_GENERATION_OFF)
-		frame->echo_id |= (u32)slot->seq << GS_TX_ID_GENERATION;
+	frame->echo_id = gs_usb_ng_tx_new_id(dev, frame, slot->index);
 	frame->frame_len = can_skb_get_frame_len(skb);
 	frame->data_len = can_skb_get_data_len(skb);
+
+	if (unlikely(dev->elm_on)) {
+		gs_usb_ng_tx_elm(ch, slot, skb, is_fd);
+		return NETDEV_TX_OK;
+	}
 
 	slot->urb->transfer_buffer_length =
 		gs_wire_encode(slot->buf, &ch->wire, frame->echo_id,
@@ -262,9 +350,14 @@ netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev)
 	}
 	frame->skb = skb;
 
+	/* Whether more frames follow (netdev_xmit_more()) makes no difference: that would be to
+	 * ring a device's doorbell once for all of them, and here each is a transfer of its own,
+	 * on its way when usb_submit_urb() returns. And BQL stops the queue at the frame that fills
+	 * it, not at the last one of a batch, which may be dropped above.
+	 */
 	netdev_sent_queue(netdev, frame->frame_len);
 	gs_dma_slot_get(slot);
-	frame->sent = jiffies;
+	WRITE_ONCE(frame->sent, jiffies);
 	/* All of the frame before it can be completed, by an honest device or another one; pairs
 	 * with the acquire in gs_usb_ng_tx_echo()
 	 */
@@ -277,17 +370,50 @@ netdev_tx_t gs_usb_ng_tx(struct sk_buff *skb, struct net_device *netdev)
 
 	netif_subqueue_maybe_stop(netdev, 0, gs_usb_ng_tx_room(ch), 1, 1);
 
+	/* Behind the full barrier of taking a place, or of waiting for one: see gs_usb_ng_rest() */
+	if (unlikely(!READ_ONCE(dev->watching)))
+		gs_usb_ng_watch(dev);
+
 	return NETDEV_TX_OK;
+
+out_none:
+	/* No frame joins those that wait for one, and perhaps none will before they are done */
+	if (unlikely(dev->elm_on))
+		gs_usb_ng_elm_flush(ch);
+	return NETDEV_TX_OK;
+}
+
+/* The device has done with a frame: its place and its slot are free. The caller has cleared what
+ * made it its own, GS_TX_OWED or GS_TX_ASIDE.
+ */
+static void gs_usb_ng_tx_release(struct gs_channel *ch, struct gs_dma_slot *slot)
+{
+	gs_usb_ng_tx_leave_place(ch->dev);
+	gs_usb_ng_tx_put(ch, slot);
+}
+
+static void gs_usb_ng_tx_complete_bql(struct gs_channel *ch, const struct gs_tx_frame *frame)
+{
+	ch->bql_pkts++;
+	ch->bql_bytes += frame->frame_len;
 }
 
 /* The caller has cleared GS_TX_OWED and so owns the frame: give back all but the skb */
 static void gs_usb_ng_tx_settle(struct gs_channel *ch, struct gs_dma_slot *slot,
 				struct gs_tx_frame *frame)
 {
-	ch->bql_pkts++;
-	ch->bql_bytes += frame->frame_len;
-	gs_usb_ng_tx_leave_place(ch->dev);
-	gs_usb_ng_tx_put(ch, slot);
+	gs_usb_ng_tx_complete_bql(ch, frame);
+	gs_usb_ng_tx_release(ch, slot);
+}
+
+/* The same for a frame that failed, and that the device may have */
+static void gs_usb_ng_tx_put_aside(struct gs_channel *ch, struct gs_tx_frame *frame)
+{
+	gs_usb_ng_count(ch, GS_CH_TX_ASIDE);
+	kfree_skb(frame->skb);
+	gs_usb_ng_tx_complete_bql(ch, frame);
+	/* The last that is done to it here: who clears this has the slot */
+	set_bit(GS_TX_ASIDE, &frame->state);
 }
 
 /**
@@ -313,20 +439,21 @@ static void gs_usb_ng_tx_drop(struct gs_channel *ch, struct gs_dma_slot *slot,
 	gs_usb_ng_tx_settle(ch, slot, frame);
 }
 
-/* Is it the id that was sent? A firmware that keeps the low byte only is found out by its first
- * echo; ids are not told apart by generation on such a device from then on.
+/* Is it the id that was sent? A firmware that keeps less of it than thought is found out by its
+ * first echo; late echoes are not told apart on such a device from then on.
  */
 static bool gs_usb_ng_tx_same_id(struct gs_channel *ch, u32 sent, u32 got)
 {
 	struct gs_usb_ng *dev = ch->dev;
 
 	if (likely(sent == got)) {
-		if (unlikely(dev->generation == GS_GENERATION_TRYING) && got > GS_TX_ID_SLOT)
+		if (unlikely(dev->generation == GS_GENERATION_TRYING) &&
+		    got != gs_profile_id_slot(dev->profile, got))
 			WRITE_ONCE(dev->generation, GS_GENERATION_ON);
 		return true;
 	}
 
-	if ((sent & GS_TX_ID_SLOT) != got)
+	if (!dev->profile->turns || gs_profile_id_slot(dev->profile, sent) != got)
 		return false;
 
 	if (dev->generation == GS_GENERATION_TRYING) {
@@ -338,6 +465,17 @@ static bool gs_usb_ng_tx_same_id(struct gs_channel *ch, u32 sent, u32 got)
 	return dev->generation == GS_GENERATION_OFF;
 }
 
+/* If the slot was kept aside for this echo: the device had the frame, and has it no more */
+static void gs_usb_ng_tx_back(struct gs_channel *ch, struct gs_dma_slot *slot, u32 echo_id)
+{
+	struct gs_tx_frame *frame = &ch->frame[slot->index];
+
+	if (test_bit(GS_TX_ASIDE, &frame->state) &&
+	    gs_usb_ng_tx_same_id(ch, frame->echo_id, echo_id) &&
+	    test_and_clear_bit(GS_TX_ASIDE, &frame->state))
+		gs_usb_ng_tx_release(ch, slot);
+}
+
 /* An echo that nobody waits for: of a slot that is free, or that has been completed and only waits
  * for the end of its transfer
  */
@@ -347,6 +485,7 @@ static noinline void gs_usb_ng_tx_not_owed(struct gs_channel *ch, u32 id, u32 ec
 
 	if (slot) {
 		gs_usb_ng_count(ch, GS_CH_ECHO_DUPLICATE);
+		gs_usb_ng_tx_back(ch, slot, echo_id);
 		gs_usb_ng_tx_put(ch, slot);
 		return;
 	}
@@ -375,7 +514,7 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 	struct sk_buff *skb;
 
 	if (READ_ONCE(ch->dev->generation) != GS_GENERATION_OFF)
-		id &= GS_TX_ID_SLOT;
+		id = gs_profile_id_slot(ch->dev->profile, id);
 
 	slot = gs_dma_pool_slot(ch->tx_pool, id);
 	/* No reference is needed: a frame that is owed has one for its echo, and while the channel
@@ -407,13 +546,58 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 }
 
 /**
- * gs_usb_ng_tx_reap_failed() - drop the frames whose OUT transfers failed
+ * gs_usb_ng_tx_owes() - is this the echo of a frame that is out, or may be?
+ * @ch: the channel, running
+ * @echo_id: as received, all of it
+ *
+ * Context: The poll.
+ * Return: true for a frame that is owed, or whose slot is kept aside
+ */
+bool gs_usb_ng_tx_owes(const struct gs_channel *ch, u32 echo_id)
+{
+	struct gs_dma_slot *slot;
+	u32 id = echo_id;
+
+	if (READ_ONCE(ch->dev->generation) != GS_GENERATION_OFF)
+		id = gs_profile_id_slot(ch->dev->profile, id);
+	slot = gs_dma_pool_slot(ch->tx_pool, id);
+	/* Pairs as in gs_usb_ng_tx_echo() */
+	return slot && smp_load_acquire(&ch->frame[slot->index].state) &
+	       (BIT(GS_TX_OWED) | BIT(GS_TX_ASIDE)) &&
+	       ch->frame[slot->index].echo_id == echo_id;
+}
+
+/**
+ * gs_usb_ng_tx_missed_bus_off() - a channel is in bus-off, and no error frame has told
+ * @ch: the channel, running
+ *
+ * What an error frame does is done by the poll. It looks at this channel as if a frame of it had
+ * failed.
+ *
+ * Context: Any.
+ */
+void gs_usb_ng_tx_missed_bus_off(struct gs_channel *ch)
+{
+	set_bit(GS_EV_MISSED_BUS_OFF, &ch->events);
+	atomic_set_release(&ch->tx_failed, 1);
+	atomic_set_release(&ch->dev->tx_failed, 1);
+	gs_usb_ng_poll_soon(ch->dev);
+}
+
+/**
+ * gs_usb_ng_tx_reap_failed() - drop the frames whose OUT transfers failed, or were given up
  * @dev: the adapter
  *
  * Context: The poll.
  */
 void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
 {
+	static const struct gs_wire_error bus_off = {
+		.has_state = true,
+		.tx_state = CAN_STATE_BUS_OFF,
+		.rx_state = CAN_STATE_BUS_OFF,
+	};
+	const unsigned long failed = BIT(GS_TX_FAILED) | BIT(GS_TX_OWED);
 	struct gs_tx_frame *frame;
 	struct gs_dma_slot *slot;
 	struct gs_channel *ch;
@@ -431,87 +615,256 @@ void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev)
 		for (next = 0; (slot = gs_usb_ng_tx_next(ch, &next));
 		     gs_usb_ng_tx_put(ch, slot)) {
 			frame = &ch->frame[slot->index];
-			if (test_bit(GS_TX_FAILED, &frame->state) &&
+			/* Both at once: FAILED may be the last frame's, OWED the next one's */
+			if ((READ_ONCE(frame->state) & failed) == failed &&
 			    test_and_clear_bit(GS_TX_OWED, &frame->state)) {
 				ch->netdev->stats.tx_errors++;
-				gs_usb_ng_tx_drop(ch, slot, frame);
+				if (test_bit(GS_TX_DOUBTFUL, &frame->state))
+					gs_usb_ng_tx_put_aside(ch, frame);
+				else
+					gs_usb_ng_tx_drop(ch, slot, frame);
 			}
 		}
 		gs_usb_ng_tx_tell_bql(ch);
+		if (test_and_clear_bit(GS_EV_MISSED_BUS_OFF, &ch->events))
+			gs_usb_ng_channel_error(ch, &bus_off, 0);
+		/* Don't spin on a pipe that fails. Wakes it if that is over already. */
+		if (READ_ONCE(dev->tx_held)) {
+			netif_stop_queue(ch->netdev);
+			gs_usb_ng_tx_wake(ch);
+		}
 	}
 }
 
-/**
- * gs_usb_ng_tx_check_age() - is an echo overdue?
- * @ch: the channel, running
- * @age: since when an echo is overdue, jiffies
- *
- * A frame whose successor has come back will not be echoed any more; it is marked for the poll,
- * which drops it. As long as frames come back at all, the others wait for their turn on a busy bus.
- *
- * Context: Process.
- * Return: enum gs_tx_age
- */
-enum gs_tx_age gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age)
+/* A frame that has been in flight for too long, and nothing has come back for as long */
+static void gs_usb_ng_tx_add_overdue(struct gs_tx_view *view, const struct gs_dma_slot *slot,
+				     const struct gs_tx_frame *frame, bool owed)
 {
-	enum gs_tx_age verdict = GS_TX_FRESH;
+	unsigned long sent = READ_ONCE(frame->sent);
+
+	if (view->age != GS_TX_OLD || (long)(view->oldest - (unsigned long)slot->seq) > 0) {
+		view->oldest = slot->seq;
+		view->since = sent;
+	}
+	view->age = GS_TX_OLD;
+
+	/* The caller's reference, the echo's, and one more: the transfer's */
+	if (atomic_read(&slot->ref) <= 1 + owed)
+		return;
+	if (!view->hung++ || time_before(sent, view->hung_since))
+		view->hung_since = sent;
+}
+
+/**
+ * gs_usb_ng_tx_lost() - the device says that it has dropped the frames it had
+ * @ch: the channel, running
+ *
+ * A frame whose transfer is not over was not among them. One that came to the device while it said
+ * so is given up in error: its echo, should it come, finds nobody waiting.
+ *
+ * Context: The poll.
+ */
+void gs_usb_ng_tx_lost(struct gs_channel *ch)
+{
 	struct gs_tx_frame *frame;
 	struct gs_dma_slot *slot;
 	unsigned int next = 0;
 
 	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
 		frame = &ch->frame[slot->index];
-		/* One that waits for a place has not been sent yet */
-		if (test_bit(GS_TX_OWED, &frame->state) && list_empty(&frame->waiting) &&
-		    time_after(jiffies, frame->sent + age)) {
-			if ((long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) > 0) {
-				gs_usb_ng_count(ch, GS_CH_ECHO_LOST);
-				gs_usb_ng_tx_mark_failed(ch, frame);
-				verdict = max(verdict, GS_TX_OVERTAKEN);
-			} else if (time_after(jiffies, READ_ONCE(ch->echo_stamp) + age)) {
-				verdict = GS_TX_OLD;
-			}
-		}
+		if (test_and_clear_bit(GS_TX_ASIDE, &frame->state))
+			gs_usb_ng_tx_release(ch, slot);
+		/* One reference for the echo, and ours. It may say so twice before the poll
+		 * comes to it.
+		 */
+		if (test_bit(GS_TX_OWED, &frame->state) && atomic_read(&slot->ref) == 2 &&
+		    !test_bit(GS_TX_FAILED, &frame->state))
+			gs_usb_ng_tx_lose(ch, frame);
 	}
+	gs_usb_ng_poll_soon(ch->dev);
+}
 
-	if (verdict != GS_TX_FRESH)
-		gs_usb_ng_poll_soon(ch->dev);
+/* A frame is about to be given up. Not at the first look: a host, or a device, that stood still for
+ * a second may be just about to come to its echo.
+ */
+static bool gs_usb_ng_tx_is_sure(struct gs_channel *ch, struct gs_tx_frame *frame)
+{
+	if (test_and_set_bit(GS_TX_MISSED, &frame->state))
+		return true;
 
-	return verdict;
+	ch->view.due = min(ch->view.due, GS_LOOK_AGAIN);
+	return false;
+}
+
+/* A slot that has been kept aside for the time in which an echo is due */
+static void gs_usb_ng_tx_check_aside(struct gs_channel *ch, struct gs_dma_slot *slot,
+				     struct gs_tx_frame *frame, bool give_up)
+{
+	if (!give_up || (long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) <= 0)
+		ch->view.aside++;
+	else if (gs_usb_ng_tx_is_sure(ch, frame) &&
+		 test_and_clear_bit(GS_TX_ASIDE, &frame->state))
+		gs_usb_ng_tx_release(ch, slot);
 }
 
 /**
- * gs_usb_ng_tx_unhalt() - clear a halted OUT endpoint
+ * gs_usb_ng_tx_check_age() - is an echo overdue? The answer is in gs_channel.view
+ * @ch: the channel, running; lock held
+ * @age: since when an echo is overdue, jiffies
+ * @give_up: a slot may be used again though an echo for its last frame might come late
+ *
+ * A frame whose successor has come back will not be echoed any more. With @give_up it is marked for
+ * the poll, which drops it, when a second look finds it still there. As long as frames come back at
+ * all, the others wait for their turn on a busy bus.
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age, bool give_up)
+{
+	unsigned long now = jiffies, echo = READ_ONCE(ch->echo_stamp) + age, due;
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	struct gs_tx_view *view = &ch->view;
+	unsigned int next = 0;
+	bool owed;
+
+	*view = (struct gs_tx_view){ .age = GS_TX_FRESH, .due = ULONG_MAX };
+
+	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
+		frame = &ch->frame[slot->index];
+		/* One that waits for a place has not been sent yet */
+		if (gs_usb_ng_tx_waits(frame))
+			continue;
+
+		owed = test_bit(GS_TX_OWED, &frame->state);
+		due = READ_ONCE(frame->sent) + age;
+		if (time_before(now, due)) {
+			view->due = min(view->due, due - now);
+		} else if (test_bit(GS_TX_ASIDE, &frame->state)) {
+			gs_usb_ng_tx_check_aside(ch, slot, frame, give_up);
+		} else if (owed &&
+			   (long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) > 0) {
+			view->age = max(view->age, GS_TX_OVERTAKEN);
+			/* The poll may not have come round to it since the last look */
+			if (!give_up || test_bit(GS_TX_FAILED, &frame->state) ||
+			    !gs_usb_ng_tx_is_sure(ch, frame))
+				continue;
+			gs_usb_ng_tx_lose(ch, frame);
+		} else if (time_before(now, echo)) {
+			view->due = min(view->due, echo - now);
+		} else {
+			gs_usb_ng_tx_add_overdue(view, slot, frame, owed);
+		}
+	}
+
+	if (view->age != GS_TX_FRESH)
+		gs_usb_ng_poll_soon(ch->dev);
+}
+
+/**
+ * gs_usb_ng_tx_free_aside() - have the slots back that are kept aside
+ * @ch: the channel, running; lock held
+ * @age: since when, jiffies
+ *
+ * For want of anything better: a late echo may pass for that of a newer frame.
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_tx_free_aside(struct gs_channel *ch, unsigned long age)
+{
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	unsigned int next = 0;
+
+	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
+		frame = &ch->frame[slot->index];
+		if (time_after_eq(jiffies, READ_ONCE(frame->sent) + age) &&
+		    test_and_clear_bit(GS_TX_ASIDE, &frame->state))
+			gs_usb_ng_tx_release(ch, slot);
+	}
+}
+
+static void gs_usb_ng_tx_block(struct gs_channel *ch)
+{
+	gs_dma_pool_stop(ch->tx_pool);
+	if (ch->dev->elm_on)
+		gs_usb_ng_elm_tx_block(ch);
+}
+
+/**
+ * gs_usb_ng_tx_unblock() - let OUT transfers be submitted
+ * @ch: the channel
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_tx_unblock(struct gs_channel *ch)
+{
+	gs_dma_pool_start(ch->tx_pool);
+	if (ch->dev->elm_on)
+		gs_usb_ng_elm_tx_unblock(ch);
+}
+
+/**
+ * gs_usb_ng_tx_give_up() - no echo will come for what is overdue
+ * @ch: the channel, running; lock held
+ * @age: since when an echo is overdue, jiffies
+ *
+ * The poll drops these frames and counts them as errors.
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_tx_give_up(struct gs_channel *ch, unsigned long age)
+{
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	unsigned int next = 0;
+
+	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
+		frame = &ch->frame[slot->index];
+		if (gs_usb_ng_tx_waits(frame) || !test_bit(GS_TX_OWED, &frame->state) ||
+		    test_bit(GS_TX_FAILED, &frame->state) ||
+		    time_before(jiffies, READ_ONCE(frame->sent) + age))
+			continue;
+		gs_usb_ng_tx_lose(ch, frame);
+	}
+
+	gs_usb_ng_poll_soon(ch->dev);
+}
+
+/**
+ * gs_usb_ng_tx_unhalt() - clear the OUT endpoints that are halted
  * @dev: the adapter; lock held
  * @until: deadline, jiffies
  *
- * The frames queued on it are lost: their transfers are killed first, since the endpoint's data
- * toggle is reset under them, and the poll drops them.
+ * The frames queued on them are lost: their transfers are killed first, since the endpoint's data
+ * toggle is reset under them, and the poll drops them. The caller wakes the queues.
  *
  * Context: Process, sleeps.
  */
 void gs_usb_ng_tx_unhalt(struct gs_usb_ng *dev, unsigned long until)
 {
+	unsigned long halted = READ_ONCE(dev->tx_halted);
 	struct gs_channel *ch;
 	unsigned int i;
 
 	for (i = 0; i < dev->n_channels; i++) {
 		ch = dev->ch[i];
-		if (ch->running) {
+		if (ch->running && test_bit(gs_usb_ng_pipe(ch), &halted)) {
 			netif_tx_disable(ch->netdev);
-			gs_dma_pool_stop(ch->tx_pool);
+			gs_usb_ng_tx_block(ch);
 		}
 	}
 
-	gs_usb_ng_clear_halt(dev, dev->pipe_out, until);
-	WRITE_ONCE(dev->tx_halted, false);
+	for_each_set_bit(i, &halted, GS_USB_NG_PIPES_MAX) {
+		gs_usb_ng_clear_halt(dev, dev->pipe_out[i], until);
+		gs_usb_ng_dev_count(dev, GS_DEV_CLEARED_HALTS);
+		clear_bit(i, &dev->tx_halted);
+	}
 
 	for (i = 0; i < dev->n_channels; i++) {
 		ch = dev->ch[i];
-		if (ch->running) {
-			gs_dma_pool_start(ch->tx_pool);
-			gs_usb_ng_tx_wake(ch);
-		}
+		if (ch->running && test_bit(gs_usb_ng_pipe(ch), &halted))
+			gs_usb_ng_tx_unblock(ch);
 	}
 	gs_usb_ng_poll_soon(dev);
 }
@@ -528,7 +881,9 @@ void gs_usb_ng_tx_stop(struct gs_channel *ch)
 	struct gs_tx_frame *frame, *next;
 	LIST_HEAD(mine);
 
-	gs_dma_pool_stop(ch->tx_pool);
+	gs_usb_ng_tx_block(ch);
+	if (dev->elm_on)
+		gs_usb_ng_elm_tx_forget(ch);
 
 	/* What waits for a place never became a transfer, but holds a transfer's reference */
 	spin_lock_irq(&dev->tx_wait_lock);
@@ -568,6 +923,8 @@ void gs_usb_ng_tx_drop_owed(struct gs_channel *ch)
 			gs_usb_ng_count(ch, GS_CH_TX_ABANDONED);
 			gs_usb_ng_tx_drop(ch, slot, frame);
 		}
+		if (test_and_clear_bit(GS_TX_ASIDE, &frame->state))
+			gs_usb_ng_tx_release(ch, slot);
 	}
 
 	atomic_set(&ch->tx_failed, 0);
@@ -595,11 +952,17 @@ int gs_usb_ng_tx_open(struct gs_channel *ch)
 
 	for (s = 0; s < ch->tx_ring; s++) {
 		slot = gs_dma_pool_slot(ch->tx_pool, s);
-		usb_fill_bulk_urb(slot->urb, dev->udev, dev->pipe_out, slot->buf, 0,
+		usb_fill_bulk_urb(slot->urb, dev->udev, dev->pipe_out[0], slot->buf, 0,
 				  gs_usb_ng_tx_complete, slot);
 	}
 
-	return 0;
+	if (dev->elm_on) {
+		err = gs_usb_ng_elm_tx_open(ch);
+		if (err)
+			gs_dma_pool_cool_down(ch->tx_pool);
+	}
+
+	return err;
 }
 
 /**
@@ -610,6 +973,8 @@ int gs_usb_ng_tx_open(struct gs_channel *ch)
  */
 void gs_usb_ng_tx_close(struct gs_channel *ch)
 {
+	if (ch->dev->elm_on)
+		gs_usb_ng_elm_tx_close(ch);
 	gs_dma_pool_cool_down(ch->tx_pool);
 }
 

@@ -181,6 +181,37 @@ enum gs_wire_verdict gs_wire_decode(struct gs_wire_rx *rx, const void *buf, size
 	return GS_WIRE_OK;
 }
 
+size_t gs_wire_next(struct gs_wire_rx *rx, const void *buf, size_t len, unsigned int n_channels,
+		    const u8 *ch_modes)
+{
+	const struct gs_host_frame *hf = buf;
+	size_t size;
+	u8 modes;
+	u32 id;
+
+	if (gs_wire_decode(rx, buf, len, n_channels, ch_modes) != GS_WIRE_OK)
+		return 0;
+
+	modes = READ_ONCE(ch_modes[rx->channel]);
+	size = rx->fd ? GS_FRAME_FD_LEN : GS_FRAME_CC_LEN;
+	if (modes & GS_WIRE_CH_TIMESTAMPS)
+		size += GS_FRAME_TS_LEN;
+	if (len < size)
+		return 0;
+
+	if (hf->reserved || rx->dlc > GS_WIRE_MAX_DLC)
+		return 0;
+	if (rx->flags & ~(GS_FLAG_OVERFLOW | GS_FLAG_FD | GS_FLAG_BRS | GS_FLAG_ESI))
+		return 0;
+	if (rx->fd ? !(modes & GS_WIRE_CH_FD) : rx->flags & (GS_FLAG_BRS | GS_FLAG_ESI))
+		return 0;
+	id = le32_to_cpu(hf->can_id);
+	if (!(id & (CAN_ERR_FLAG | CAN_EFF_FLAG)) && id & CAN_EFF_MASK & ~CAN_SFF_MASK)
+		return 0;
+
+	return size;
+}
+
 void gs_wire_to_cc(struct can_frame *cf, const struct gs_wire_rx *rx, bool len8_dlc)
 {
 	cf->can_id = rx->can_id;

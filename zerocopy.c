@@ -18,8 +18,8 @@
  * and it is uncached on others. Where there is no page_pool, IN buffers are coherent and every
  * frame is copied. A host controller without DMA gets a page_pool that maps nothing.
  *
- * A frame to send is only read, since its data is shared with the clone that is echoed to the
- * local sockets.
+ * A frame to send is only read, since packet sockets that listen share its data. It is itself what
+ * is echoed to the local sockets.
  */
 
 #include <linux/can/dev.h>
@@ -31,6 +31,7 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <net/page_pool/helpers.h>
+#include <net/sock.h>
 
 #include "gs_usb_wire.h"
 #include "zerocopy.h"
@@ -121,6 +122,46 @@ void gs_zc_memory_destroy(void *ctx)
 	kfree(mem);
 }
 
+/* Pages that wait in a page_pool's ring; a guess while others put some in or take them out */
+static int gs_zc_ring_len(const struct ptr_ring *ring)
+{
+	int from = READ_ONCE(ring->consumer_head), to = READ_ONCE(ring->producer);
+
+	if (from == to)
+		return READ_ONCE(ring->queue[from]) ? ring->size : 0;
+
+	return from < to ? to - from : to - from + ring->size;
+}
+
+/**
+ * gs_zc_memory_held() - how much do sk_buffs hold?
+ * @mem: the memory, or NULL
+ * @pool: of slots that have their buffers from @mem
+ *
+ * Frames are not counted on their way back, which is the kernel's business, but its own count of
+ * pages tells how many there are: those that neither lie ready nor have a slot's buffer in them
+ * are held for the sake of sk_buffs. One of them may be that which the next buffers are cut from.
+ *
+ * Context: Process.
+ * Return: number of pages, near the truth while frames come and go
+ */
+unsigned int gs_zc_memory_held(struct gs_zc_memory *mem, struct gs_dma_pool *pool)
+{
+	const struct page_pool *pages;
+	int held;
+
+	if (!IS_ENABLED(CONFIG_PAGE_POOL) || !mem)
+		return 0;
+
+	pages = mem->pages;
+	held = READ_ONCE(pages->pages_state_hold_cnt);
+	held -= atomic_read(&pages->pages_state_release_cnt);
+	held -= READ_ONCE(pages->alloc.count) + gs_zc_ring_len(&pages->ring);
+	held -= gs_dma_pool_pages(pool);
+
+	return max(held, 0);
+}
+
 static void *gs_zc_get(struct gs_zc_memory *mem, dma_addr_t *dma, gfp_t gfp)
 {
 	unsigned int offset;
@@ -168,10 +209,19 @@ static void gs_zc_sync(void *ctx, dma_addr_t dma, size_t len, enum dma_data_dire
 		dma_sync_single_for_device(mem->dev, dma, len, dir);
 }
 
+/* Not on a coherent device, unless the page had to be bounced */
+static bool gs_zc_need_sync(void *ctx, dma_addr_t dma)
+{
+	struct gs_zc_memory *mem = ctx;
+
+	return dma_need_sync(mem->dev, dma);
+}
+
 const struct gs_dma_backend gs_zc_backend = {
 	.alloc = gs_zc_alloc,
 	.free = gs_zc_free,
 	.sync = gs_zc_sync,
+	.need_sync = gs_zc_need_sync,
 	.per_slot = true,
 };
 
@@ -204,6 +254,34 @@ static void gs_zc_to_fd(struct canfd_frame *cfd, const struct gs_wire_rx *rx)
 		memset(cfd->data + rx->len, 0, CANFD_MAX_DLEN - rx->len);
 }
 
+/* An skb whose head is the fragment, which goes back to the page_pool with it; NULL if there is no
+ * memory, with the fragment still the caller's
+ */
+static __always_inline struct sk_buff *gs_zc_build(void *buf)
+{
+	struct sk_buff *skb = napi_build_skb(buf, GS_ZC_FRAGMENT);
+
+	if (likely(skb))
+		skb_mark_for_recycle(skb);
+
+	return skb;
+}
+
+/* Make it one for a CAN frame, without the frame. False, and it is gone, if there is no memory. */
+static __always_inline bool gs_zc_init(struct sk_buff *skb, struct net_device *netdev, bool fd)
+{
+	if (unlikely(!gs_compat_can_skb_init(skb, netdev->ifindex))) {
+		kfree_skb(skb);
+		return false;
+	}
+	skb->protocol = htons(fd ? ETH_P_CANFD : ETH_P_CAN);
+	skb->dev = netdev;
+	skb->pkt_type = PACKET_BROADCAST;
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+
+	return true;
+}
+
 /**
  * gs_zc_rx_in_place() - make an skb of the buffer that a data frame was received in
  * @mem: where the pool of @slot has its memory from
@@ -228,35 +306,25 @@ struct sk_buff *gs_zc_rx_in_place(struct gs_zc_memory *mem, struct gs_dma_slot *
 	if (unlikely(!fresh))
 		return ERR_PTR(-ENOBUFS);
 
-	skb = napi_build_skb(buf, GS_ZC_FRAGMENT);
+	skb = gs_zc_build(buf);
 	if (unlikely(!skb)) {
 		gs_zc_put(mem, fresh);
 		return NULL;
 	}
-	/* From here on the fragment is the skb's, and goes back to the page_pool with it */
-	skb_mark_for_recycle(skb);
 
 	if (mem->dev) {
-		slot->sync = dma_need_sync(mem->dev, dma);
+		slot->sync = gs_zc_need_sync(mem, dma);
 		dma += GS_ZC_OFFSET;
 	}
 	gs_dma_slot_set_buffer(slot, fresh + GS_ZC_OFFSET, dma);
 
-	if (unlikely(!gs_compat_can_skb_init(skb, netdev->ifindex))) {
-		kfree_skb(skb);
+	if (unlikely(!gs_zc_init(skb, netdev, rx->fd)))
 		return NULL;
-	}
-	skb->dev = netdev;
-	skb->pkt_type = PACKET_BROADCAST;
-	skb->ip_summed = CHECKSUM_UNNECESSARY;
 
-	if (rx->fd) {
-		skb->protocol = htons(ETH_P_CANFD);
+	if (rx->fd)
 		gs_zc_to_fd(__skb_put(skb, CANFD_MTU), rx);
-	} else {
-		skb->protocol = htons(ETH_P_CAN);
+	else
 		gs_zc_to_cc(__skb_put(skb, CAN_MTU), rx, len8_dlc);
-	}
 
 	return skb;
 }
@@ -291,6 +359,67 @@ struct sk_buff *gs_zc_rx_copy(struct net_device *netdev, const struct gs_wire_rx
 }
 
 /**
+ * gs_zc_rx_to_page() - copy a received data frame into an skb of the page_pool's memory
+ * @mem: the page_pool, or NULL
+ * @netdev: the channel's net device
+ * @rx: decoded frame, without CAN_ERR_FLAG
+ *
+ * For frames that are not alone in their transfer, many of which come at once: a fragment for the
+ * head is cheaper than memory of the slab. Without, it is gs_zc_rx_copy().
+ *
+ * Context: The poll.
+ * Return: the skb, or NULL when there is no memory.
+ */
+struct sk_buff *gs_zc_rx_to_page(struct gs_zc_memory *mem, struct net_device *netdev,
+				 const struct gs_wire_rx *rx)
+{
+	struct sk_buff *skb;
+	dma_addr_t dma;
+	void *buf;
+
+	buf = mem ? gs_zc_get(mem, &dma, GFP_ATOMIC | __GFP_NOWARN) : NULL;
+	if (unlikely(!buf))
+		return gs_zc_rx_copy(netdev, rx, false);
+
+	skb = gs_zc_build(buf);
+	if (unlikely(!skb)) {
+		gs_zc_put(mem, buf);
+		return NULL;
+	}
+	if (unlikely(!gs_zc_init(skb, netdev, rx->fd)))
+		return NULL;
+
+	if (rx->fd)
+		gs_wire_to_fd(__skb_put_zero(skb, CANFD_MTU), rx);
+	else
+		gs_wire_to_cc(__skb_put_zero(skb, CAN_MTU), rx, false);
+
+	return skb;
+}
+
+/* What can_create_echo_skb() does, without the clone: the sender gets back its place in the send
+ * buffer, and the skb holds a reference to the socket instead, since the echo may outlive both. A
+ * socket that is closed already only lives by that place, and has nothing to be echoed to.
+ */
+static struct sk_buff *gs_zc_own(struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+
+	if (unlikely(skb_shared(skb)))
+		return can_create_echo_skb(skb);
+
+	if (sk && !refcount_inc_not_zero(&sk->sk_refcnt))
+		sk = NULL;
+	skb_orphan(skb);
+	if (sk) {
+		skb->sk = sk;
+		skb->destructor = sock_efree;
+	}
+
+	return skb;
+}
+
+/**
  * gs_zc_echo_skb() - turn a frame to send into the skb that is echoed when it is sent
  * @skb: from ndo_start_xmit; consumed in any case
  * @netdev: the channel's net device
@@ -300,7 +429,7 @@ struct sk_buff *gs_zc_rx_copy(struct net_device *netdev, const struct gs_wire_rx
  */
 struct sk_buff *gs_zc_echo_skb(struct sk_buff *skb, struct net_device *netdev)
 {
-	skb = can_create_echo_skb(skb);
+	skb = gs_zc_own(skb);
 	if (!skb)
 		return NULL;
 

@@ -9,12 +9,14 @@
 #define GS_USB_NG_DMA_POOL_H
 
 #include <linux/atomic.h>
+#include <linux/compiler.h>
 #include <linux/dma-direction.h>
 #include <linux/llist.h>
 #include <linux/types.h>
 #include <linux/usb.h>
 
 struct gs_dma_pool;
+struct seq_file;
 
 /**
  * struct gs_dma_backend - where a pool's memory comes from
@@ -23,6 +25,7 @@ struct gs_dma_pool;
  * @free: takes back what @alloc gave; process context
  * @sync: for memory that is not coherent: hand @len bytes at @dma to the CPU (@for_cpu) or to the
  *	device; NULL where nothing has to be done
+ * @need_sync: whether @sync does anything for what @alloc gave at @dma; NULL where it always does
  * @per_slot: memory is got for each slot by itself, aligned as the pool wants it, so that
  *	gs_dma_slot_set_buffer() may exchange it; otherwise many slots are carved from a piece
  */
@@ -31,6 +34,7 @@ struct gs_dma_backend {
 	void (*free)(void *ctx, size_t size, void *buf, dma_addr_t dma);
 	void (*sync)(void *ctx, dma_addr_t dma, size_t len, enum dma_data_direction dir,
 		     bool for_cpu);
+	bool (*need_sync)(void *ctx, dma_addr_t dma);
 	bool per_slot;
 };
 
@@ -96,7 +100,9 @@ struct gs_dma_slot {
 /**
  * struct gs_dma_pool_info - accounting, a snapshot
  * @capacity: slots there are
+ * @free: slots without references
  * @in_use: slots with references
+ * @in_flight: of these, slots whose URB the USB core has
  * @high_water: most slots ever in use at once
  * @acquires: slots given out
  * @reuses: of these, slots that had been used before
@@ -105,7 +111,9 @@ struct gs_dma_slot {
  */
 struct gs_dma_pool_info {
 	u64 capacity;
+	u64 free;
 	u64 in_use;
+	u64 in_flight;
 	u64 high_water;
 	u64 acquires;
 	u64 reuses;
@@ -140,6 +148,8 @@ struct gs_dma_slot *gs_dma_pool_slot(struct gs_dma_pool *pool, unsigned int inde
 unsigned int gs_dma_pool_in_use(const struct gs_dma_pool *pool);
 void gs_dma_slot_sync(struct gs_dma_slot *slot, size_t len, bool for_cpu);
 void gs_dma_pool_get_info(struct gs_dma_pool *pool, struct gs_dma_pool_info *info);
+unsigned int gs_dma_pool_pages(struct gs_dma_pool *pool);
+void gs_dma_pool_show(struct gs_dma_pool *pool, struct seq_file *m);
 
 /**
  * gs_dma_slot_get() - take one more reference
@@ -212,7 +222,7 @@ static inline void gs_dma_slot_for_device(struct gs_dma_slot *slot, size_t len)
  */
 static inline void gs_dma_slot_set_buffer(struct gs_dma_slot *slot, void *buf, dma_addr_t dma)
 {
-	slot->buf = buf;
+	WRITE_ONCE(slot->buf, buf);
 	slot->dma = dma;
 	slot->urb->transfer_buffer = buf;
 	slot->urb->transfer_dma = dma;

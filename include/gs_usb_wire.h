@@ -32,9 +32,12 @@ enum gs_breq {
 	GS_BREQ_SET_TERMINATION = 12,
 	GS_BREQ_GET_TERMINATION = 13,
 	GS_BREQ_GET_STATE = 14,
+	GS_BREQ_SET_FILTER = 15,
+	GS_BREQ_GET_FILTER = 16,
 	GS_BREQ_GET_TDC_CONST = 17,
 	GS_BREQ_SET_TDC = 18,
 	GS_BREQ_GET_TDC = 19,
+	GS_BREQ_ELM_SET_BUS_LOAD_REPORT = 23,
 };
 
 /* bt_const.feature says what a channel offers, mode.flags selects from it */
@@ -51,6 +54,8 @@ enum gs_breq {
 #define GS_FEATURE_BERR_REPORTING	BIT(12)
 #define GS_FEATURE_GET_STATE		BIT(13)
 #define GS_FEATURE_ELM			BIT(14)
+#define GS_FEATURE_ELM_BLOBS		BIT(15)	/* ELM's meaning, from firmware 0x260529 on */
+#define GS_FEATURE_FILTER		BIT(16)	/* candleLight's meaning */
 #define GS_FEATURE_TDC			BIT(17)
 #define GS_FEATURE_BUS_OFF_RECOVERY	BIT(18)
 
@@ -137,6 +142,28 @@ struct gs_device_state {
 } __packed;
 static_assert(sizeof(struct gs_device_state) == 12);
 
+/* filter_info.dev: a bxCAN, the one kind of filter there is, and what it has */
+#define GS_FILTER_BXCAN			1
+#define GS_FILTER_BANKS			14
+
+struct gs_device_filter_info {
+	u8 dev;
+	u8 reserved[3];
+} __packed;
+static_assert(sizeof(struct gs_device_filter_info) == 4);
+
+/* The filter registers of a bxCAN, a bit for each bank, and the banks */
+struct gs_device_filter {
+	struct gs_device_filter_info info;
+	__le32 fs1r;			/* scale: 32 bits, else 16 */
+	__le32 fm1r;			/* mode: list, else mask */
+	__le32 ffa1r;			/* FIFO 1, which no firmware reads, else 0 */
+	__le32 fa1r;			/* active */
+	__le32 fr1[GS_FILTER_BANKS];
+	__le32 fr2[GS_FILTER_BANKS];
+} __packed;
+static_assert(sizeof(struct gs_device_filter) == 132);
+
 /* Transmitter delay compensation: one of these in tdc.mode, a mask of them in tdc_const.mode */
 #define GS_TDC_OFF			BIT(0)
 #define GS_TDC_AUTO			BIT(1)
@@ -161,6 +188,11 @@ struct gs_device_tdc {
 	__le32 mode;
 } __packed;
 static_assert(sizeof(struct gs_device_tdc) == 16);
+
+struct gs_device_bus_load_report {
+	u8 interval;			/* units of 100 ms, 0 for none */
+} __packed;
+static_assert(sizeof(struct gs_device_bus_load_report) == 1);
 
 /* host_frame.echo_id of a frame that did not come from this host */
 #define GS_ECHO_ID_RX			0xffffffff
@@ -285,6 +317,25 @@ struct gs_wire_rx {
  */
 enum gs_wire_verdict gs_wire_decode(struct gs_wire_rx *rx, const void *buf, size_t len,
 				    unsigned int n_channels, const u8 *ch_modes);
+
+/**
+ * gs_wire_next() - check and decode a frame of a transfer that holds several
+ * @rx: result, valid if there is a frame
+ * @buf: where it begins, need not be aligned
+ * @len: bytes from there to the end of the transfer
+ * @n_channels: channels of the device, 1..255
+ * @ch_modes: GS_WIRE_CH_* of each channel, @n_channels entries
+ *
+ * No firmware is known to send more than one frame in a transfer, but some pad frames, or send
+ * more of one than there is to it. So that nothing of the kind is taken for a frame, this one has
+ * to be whole, and nothing may be in it that no firmware has reason to send. The caller looks at
+ * all frames of a transfer before it believes any, and whether echoes are owed.
+ *
+ * Context: Any.
+ * Return: bytes of the frame, 0 if it is none.
+ */
+size_t gs_wire_next(struct gs_wire_rx *rx, const void *buf, size_t len, unsigned int n_channels,
+		    const u8 *ch_modes);
 
 /**
  * gs_wire_to_cc() - write a decoded frame as a classic CAN frame

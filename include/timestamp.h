@@ -5,10 +5,10 @@
 #ifndef GS_USB_NG_TIMESTAMP_H
 #define GS_USB_NG_TIMESTAMP_H
 
+#include <linux/compiler.h>
 #include <linux/jiffies.h>
 #include <linux/spinlock.h>
 #include <linux/time64.h>
-#include <linux/timecounter.h>
 #include <linux/types.h>
 
 /* How far a value may be from the host's expectation if the last frame was a moment ago. The
@@ -22,31 +22,74 @@
 /* For so long, jiffies, a frame that was believed stands in for the host's clock */
 #define GS_CLOCK_NEAR		(HZ / 4)
 
+/* gs_clock.rate is nanoseconds per microsecond with so many bits behind the point: one part in
+ * 4e9, with room for 2.4 % above 1000 in 32 bits
+ */
+#define GS_CLOCK_SHIFT		22
+
+/**
+ * struct gs_clock_mark - a moment by both clocks
+ * @us: device time, microseconds
+ * @mono_ns: CLOCK_MONOTONIC
+ */
+struct gs_clock_mark {
+	u64 us;
+	u64 mono_ns;
+};
+
 /**
  * struct gs_clock - the one clock of a device
- * @lock: guards all but @near_ns, @near_us, @near_until; taken in softirq and process context
- * @cc: 32-bit microsecond counter
- * @tc: its extension to 64 bits of nanoseconds
- * @counter: latest known device time, what @cc reads
- * @mono_ns: CLOCK_MONOTONIC at which @counter was known
+ * @lock: guards all but near and near_*; taken in softirq and process context
+ * @known: latest known device time, extended from 32 bits, and when it was known
  * @frame_ns: CLOCK_MONOTONIC of the last frame
  * @sample: latest answer to the TIMESTAMP request
  * @started: gs_clock_start() has been called; before that frames get no time
- * @near_ns: CLOCK_REALTIME of a frame that lay on the line, 0 for none; the poll's, as the next two
+ * @real_ns: CLOCK_REALTIME minus CLOCK_MONOTONIC when it was
+ * @base_us: device time at which the line begins
+ * @base_ns: CLOCK_REALTIME there
+ * @rate: its slope, nanoseconds per microsecond << GS_CLOCK_SHIFT
+ * @steady_rate: what becomes of @rate at @slew_end
+ * @slew_end: device time until which the line makes up for an error
+ * @drift_ppb: how much faster than CLOCK_MONOTONIC the device's clock is; 0 until it is known
+ * @window_ns: CLOCK_MONOTONIC of the first value that may become the next mark
+ * @best_late: by how much @best came late, ns
+ * @has_best: there is one
+ * @best: the most punctual value since @window_ns
+ * @marks: how many of @old and @recent there are: 0 or 2
+ * @old: where the measurement of the drift begins
+ * @recent: where it will begin when it is old enough
+ * @near: the next four may be used; cleared by others than the poll, too (READ_ONCE/WRITE_ONCE)
+ * @near_ns: CLOCK_REALTIME of a frame that lay on the line; the poll's, as the next three
  * @near_us: its device time
+ * @near_rate: @rate then
  * @near_until: jiffies until which other frames may be measured from it
  */
 struct gs_clock {
-	spinlock_t lock; /* guards all fields but near_* */
-	struct cyclecounter cc;
-	struct timecounter tc;
-	u32 counter;
-	u64 mono_ns;
+	spinlock_t lock; /* guards all fields but near, near_* */
+	struct gs_clock_mark known;
 	u64 frame_ns;
 	u32 sample;
 	bool started;
+	u64 real_ns;
+	u64 base_us;
+	u64 base_ns;
+	u32 rate;
+	u32 steady_rate;
+	u64 slew_end;
+	int drift_ppb;
+
+	u64 window_ns;
+	s64 best_late;
+	bool has_best;
+	struct gs_clock_mark best;
+	unsigned int marks;
+	struct gs_clock_mark old;
+	struct gs_clock_mark recent;
+
+	bool near;
 	u64 near_ns;
 	u32 near_us;
+	u32 near_rate;
 	unsigned long near_until;
 };
 
@@ -63,6 +106,8 @@ void gs_clock_init(struct gs_clock *clk);
  * @mono_ns: CLOCK_MONOTONIC now
  * @real_ns: CLOCK_REALTIME now
  *
+ * The drift that was measured before is kept: it is the same crystal.
+ *
  * Context: Softirq or process. Takes and releases clk->lock.
  */
 void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns);
@@ -71,37 +116,27 @@ void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns);
  * gs_clock_stop() - no time for frames until the next start
  * @clk: the clock
  *
- * Context: Process, with no gs_clock_frame() under way. Takes and releases clk->lock.
+ * A frame that is looked at meanwhile may still get the time that it had before.
+ *
+ * Context: Process. Takes and releases clk->lock.
  */
 void gs_clock_stop(struct gs_clock *clk);
 
 /**
  * gs_clock_sample() - offer an answer to the TIMESTAMP request, so that the 32 bits don't wrap
- *	unseen while no frames come
+ *	unseen and the clock is steered while no frames come
  * @clk: the clock
  * @us: device time as answered (may be stale by a USB frame; may be nonsense)
+ * @asked_ns: CLOCK_MONOTONIC before the request
  * @mono_ns: CLOCK_MONOTONIC now
  *
  * Believes @us only if it is within a tolerance of what the host's clock expects, and goes on by
- * the host's clock otherwise. A failed request is simply not offered: gs_clock_idle() is called
- * instead.
+ * the host's clock otherwise. A failed request is simply not offered.
  *
  * Context: Process. Takes and releases clk->lock.
  * Return: true if it was believed.
  */
-bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 mono_ns);
-
-/**
- * gs_clock_idle() - no answer could be had: go on by the host's clock
- * @clk: the clock
- * @mono_ns: CLOCK_MONOTONIC now
- *
- * Advances the latest known device time by the host time passed, so that a wrap in between is
- * still counted.
- *
- * Context: Process. Takes and releases clk->lock.
- */
-void gs_clock_idle(struct gs_clock *clk, u64 mono_ns);
+bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 asked_ns, u64 mono_ns);
 
 /**
  * gs_clock_near() - time of a frame that came shortly after another one
@@ -120,8 +155,8 @@ static inline u64 gs_clock_near(const struct gs_clock *clk, u32 us, unsigned lon
 	u32 since = us - clk->near_us;
 
 	if (likely(since < GS_CLOCK_SLACK_US && time_before(now, clk->near_until) &&
-		   clk->near_ns))
-		return clk->near_ns + (u64)since * NSEC_PER_USEC;
+		   READ_ONCE(clk->near)))
+		return clk->near_ns + (((u64)since * clk->near_rate) >> GS_CLOCK_SHIFT);
 
 	return 0;
 }

@@ -35,12 +35,15 @@ extern const struct gs_dma_backend gs_zc_backend;
 
 struct gs_zc_memory *gs_zc_memory_create(struct device *dev);
 void gs_zc_memory_destroy(void *ctx);
+unsigned int gs_zc_memory_held(struct gs_zc_memory *mem, struct gs_dma_pool *pool);
 
 struct sk_buff *gs_zc_rx_in_place(struct gs_zc_memory *mem, struct gs_dma_slot *slot,
 				  struct net_device *netdev, const struct gs_wire_rx *rx,
 				  bool len8_dlc);
 struct sk_buff *gs_zc_rx_copy(struct net_device *netdev, const struct gs_wire_rx *rx,
 			      bool len8_dlc);
+struct sk_buff *gs_zc_rx_to_page(struct gs_zc_memory *mem, struct net_device *netdev,
+				 const struct gs_wire_rx *rx);
 struct sk_buff *gs_zc_echo_skb(struct sk_buff *skb, struct net_device *netdev);
 struct sk_buff *gs_zc_echo_done(struct sk_buff *skb, u64 hwtstamp);
 

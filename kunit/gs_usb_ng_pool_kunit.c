@@ -15,6 +15,7 @@
 #include <linux/kmsg_dump.h>
 #include <linux/kthread.h>
 #include <linux/llist.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -85,6 +86,7 @@ struct fake_chunk {
  * @skew: bytes by which buffers miss their natural alignment
  * @dma_skew: bytes by which the bus sees them elsewhere
  * @no_dma: the controller reaches memory without DMA
+ * @coherent: sync has nothing to do
  * @syncs: calls of sync
  * @sync_dma: its arguments
  * @sync_len: its arguments
@@ -101,6 +103,7 @@ struct fake {
 	size_t skew;
 	size_t dma_skew;
 	bool no_dma;
+	bool coherent;
 	unsigned int syncs;
 	dma_addr_t sync_dma;
 	size_t sync_len;
@@ -170,6 +173,13 @@ static void fake_sync(void *ctx, dma_addr_t dma, size_t len, enum dma_data_direc
 	fake->sync_for_cpu = for_cpu;
 }
 
+static bool fake_need_sync(void *ctx, dma_addr_t dma)
+{
+	struct fake *fake = ctx;
+
+	return !fake->coherent;
+}
+
 static void fake_release(void *ctx)
 {
 	struct fake *fake = ctx;
@@ -187,6 +197,7 @@ static const struct gs_dma_backend fake_per_slot = {
 	.alloc = fake_alloc,
 	.free = fake_free,
 	.sync = fake_sync,
+	.need_sync = fake_need_sync,
 	.per_slot = true,
 };
 
@@ -455,6 +466,158 @@ static void pool_lookup(struct kunit *test)
 	gs_dma_pool_destroy(pool);
 }
 
+/* What gs_dma_pool_show() prints */
+static char *shown(struct kunit *test, struct gs_dma_pool *pool)
+{
+	struct seq_file m = { .size = PAGE_SIZE };
+
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	gs_dma_pool_show(pool, &m);
+	KUNIT_ASSERT_FALSE(test, seq_has_overflowed(&m));
+	m.buf[m.count] = 0;
+
+	return m.buf;
+}
+
+/* What is found out by looking: slots that are free, that USB has, whose they are and since when */
+static void pool_accounting(struct kunit *test)
+{
+	struct gs_dma_pool *pool = fake_pool(test, 4);
+	struct gs_dma_slot *tx, *rx;
+	char *text;
+
+	KUNIT_EXPECT_EQ(test, info(pool).free, 4);
+	KUNIT_EXPECT_EQ(test, info(pool).in_flight, 0);
+	KUNIT_EXPECT_STREQ(test, shown(test, pool),
+			   "slot state refs age_ms owner\n"
+			   "0 free 0 - -\n1 free 0 - -\n2 free 0 - -\n3 free 0 - -\n");
+
+	rx = gs_dma_pool_get_or_acquire(pool, 1, "rx-one");
+	tx = gs_dma_pool_get_or_acquire(pool, 2, "tx-two");
+	KUNIT_ASSERT_NOT_NULL(test, rx);
+	KUNIT_ASSERT_NOT_NULL(test, tx);
+	gs_dma_slot_get(tx);
+	tx->since = jiffies - 90 * HZ;
+	/* as usb_submit_urb() does */
+	atomic_inc(&tx->urb->use_count);
+	KUNIT_EXPECT_EQ(test, info(pool).free, 2);
+	KUNIT_EXPECT_EQ(test, info(pool).in_use, 2);
+	KUNIT_EXPECT_EQ(test, info(pool).in_flight, 1);
+	text = shown(test, pool);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\n0 free 0 - -\n1 held 1 "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " rx-one\n2 usb 2 9"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " tx-two\n3 free 0 - -\n"));
+
+	/* given back */
+	atomic_dec(&tx->urb->use_count);
+	gs_dma_slot_put(tx);
+	KUNIT_EXPECT_EQ(test, info(pool).in_flight, 0);
+	KUNIT_EXPECT_EQ(test, info(pool).in_use, 2);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(shown(test, pool), "\n2 held 1 9"));
+	gs_dma_slot_put(tx);
+	gs_dma_slot_put(rx);
+	KUNIT_EXPECT_EQ(test, info(pool).free, 4);
+
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_cool_down(pool), 0);
+	KUNIT_EXPECT_EQ(test, info(pool).free, 0);
+	KUNIT_EXPECT_STREQ(test, shown(test, pool), "slot state refs age_ms owner\n");
+	gs_dma_pool_destroy(pool);
+}
+
+/* Slots whose buffers share pages */
+static void pool_pages(struct kunit *test)
+{
+	struct gs_dma_pool_params params = fake_params(test->priv);
+	struct gs_dma_slot *first, *slot;
+	struct gs_dma_pool *pool;
+	unsigned int i;
+	void *own[5];
+
+	params.backend = &fake_per_slot;
+	pool = gs_dma_pool_create(&params);
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_pages(pool), 0);
+	KUNIT_ASSERT_EQ(test, gs_dma_pool_warm_up(pool, 5), 0);
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_pages(pool), 5);
+
+	/* as in a page that buffers are cut from */
+	first = gs_dma_pool_slot(pool, 0);
+	for (i = 1; i < 5; i += 2) {
+		slot = gs_dma_pool_slot(pool, i);
+		own[i] = slot->buf;
+		slot->buf = first->buf + i;
+	}
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_pages(pool), 3);
+	for (i = 1; i < 5; i += 2)
+		gs_dma_pool_slot(pool, i)->buf = own[i];
+	gs_dma_pool_destroy(pool);
+}
+
+/**
+ * struct reader - reads the accounting of a pool
+ * @pool: the pool
+ * @reads: how often it has
+ * @broken: how often it made no sense
+ */
+struct reader {
+	struct gs_dma_pool *pool;
+	atomic_t reads;
+	atomic_t broken;
+};
+
+static int reader_thread(void *data)
+{
+	struct reader *r = data;
+	struct seq_file m = { .size = PAGE_SIZE };
+	struct gs_dma_pool_info i;
+
+	m.buf = kmalloc(m.size, GFP_KERNEL);
+	while (!kthread_should_stop()) {
+		gs_dma_pool_get_info(r->pool, &i);
+		if (i.free + i.in_use != i.capacity || i.in_flight)
+			atomic_inc(&r->broken);
+		gs_dma_pool_pages(r->pool);
+		m.count = 0;
+		if (m.buf)
+			gs_dma_pool_show(r->pool, &m);
+		atomic_inc(&r->reads);
+		schedule();
+	}
+	kfree(m.buf);
+
+	return 0;
+}
+
+/* Slots and URBs come and go under a reader's eyes */
+static void pool_read_while_cooling(struct kunit *test)
+{
+	struct reader r = { .pool = fake_pool(test, 0) };
+	struct task_struct *task = kthread_run(reader_thread, &r, "gs_pool/reader");
+	unsigned long end = jiffies + 60 * HZ;
+	struct gs_dma_slot *slot;
+	unsigned int round = 0;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	while ((round < 200 || atomic_read(&r.reads) < 200) && time_before(jiffies, end)) {
+		if (gs_dma_pool_warm_up(r.pool, 8))
+			break;
+		slot = gs_dma_pool_acquire(r.pool, "test");
+		schedule();
+		if (slot)
+			gs_dma_slot_put(slot);
+		if (gs_dma_pool_cool_down(r.pool))
+			break;
+		schedule();
+		round++;
+	}
+	kthread_stop(task);
+	KUNIT_EXPECT_GE(test, round, 200);
+	KUNIT_EXPECT_GE(test, atomic_read(&r.reads), 200);
+	KUNIT_EXPECT_EQ(test, atomic_read(&r.broken), 0);
+	gs_dma_pool_destroy(r.pool);
+}
+
 /* Pools with one context side by side: each gives back its own */
 static void pool_destroy_own(struct kunit *test)
 {
@@ -539,9 +702,10 @@ static void pool_destroy_outstanding(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	gs_dma_slot_get(b);
+	a->since = jiffies - 4321 * HZ;
 
 	gs_dma_pool_destroy(pool);
-	KUNIT_EXPECT_TRUE(test, logged("pool kunit: slot 0 still held by a, for ", " ms"));
+	KUNIT_EXPECT_TRUE(test, logged("pool kunit: slot 0 still held by a, for 43210", " ms"));
 	KUNIT_EXPECT_TRUE(test, logged("pool kunit: slot 1 still held by b, for ", " ms"));
 	KUNIT_EXPECT_EQ(test, fake->frees, 0);
 
@@ -676,6 +840,7 @@ static void pool_per_slot(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, slot->urb->transfer_dma, slot->dma);
 		KUNIT_EXPECT_TRUE(test, slot->urb->transfer_flags & URB_NO_TRANSFER_DMA_MAP);
 		KUNIT_EXPECT_NULL(test, memchr_inv(slot->buf, 0, 436));
+		KUNIT_EXPECT_TRUE(test, slot->sync);
 	}
 
 	slot = gs_dma_pool_slot(pool, 1);
@@ -704,8 +869,18 @@ static void pool_per_slot(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->allocs, fake->frees);
 	KUNIT_EXPECT_EQ(test, urbs_live, 0);
 
-	/* without DMA the host controller takes the CPU's address */
+	/* the backend knows that nothing has to be synced */
 	fake->skew = 0;
+	fake->coherent = true;
+	KUNIT_ASSERT_EQ(test, gs_dma_pool_warm_up(pool, 3), 0);
+	slot = gs_dma_pool_slot(pool, 2);
+	KUNIT_EXPECT_FALSE(test, slot->sync);
+	gs_dma_slot_for_cpu(slot, 20);
+	KUNIT_EXPECT_EQ(test, fake->syncs, 0);
+	KUNIT_EXPECT_EQ(test, gs_dma_pool_cool_down(pool), 0);
+	fake->coherent = false;
+
+	/* without DMA the host controller takes the CPU's address */
 	fake->no_dma = true;
 	KUNIT_EXPECT_EQ(test, gs_dma_pool_warm_up(pool, 3), 0);
 	slot = gs_dma_pool_slot(pool, 2);
@@ -1108,6 +1283,9 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(pool_exhaustion),
 	KUNIT_CASE(pool_get_or_acquire),
 	KUNIT_CASE(pool_lookup),
+	KUNIT_CASE(pool_accounting),
+	KUNIT_CASE(pool_pages),
+	KUNIT_CASE(pool_read_while_cooling),
 	KUNIT_CASE(pool_destroy_own),
 	KUNIT_CASE(pool_leak_report),
 	KUNIT_CASE(pool_destroy_outstanding),

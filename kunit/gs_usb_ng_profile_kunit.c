@@ -3,8 +3,10 @@
  * KUnit: firmware families are told apart, forged words included, and each gets its limits.
  */
 #include <kunit/test.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 
+#include "elm.h"
 #include "gs_usb_wire.h"
 #include "profile.h"
 
@@ -123,7 +125,7 @@ struct rules_case {
 	u16 channel;
 	unsigned int device_of_1;
 	unsigned int device_of_3;
-	bool generation;
+	bool turns;
 	bool short_cc;
 	bool no_raw_dlc;
 	bool cantact_pro;
@@ -138,7 +140,7 @@ static const struct rules_case rules_cases[] = {
 	{ "candlelight-old", &one_old, 16, 32, 32, 1, 0, 0, 0, 0, 0 },
 	{ "candlelight-clone", &one_clone, 10, 10, 30, 0, 0, 0, 0, 0, 0 },
 	{ "cannectivity", &one_cn, 8, 10, 10, 1, 1, 1, 0, 0, 1 },
-	{ "elm", &one_elm, 32, 32, 32, 0, 1, 1, 0, 1, 0 },
+	{ "elm", &one_elm, 32, 32, 32, 1, 1, 1, 0, 1, 0 },
 	{ "cantact-pro", &one_ctp, 10, 10, 30, 0, 0, 0, 1, 0, 0 },
 	{ "budgetcan", &one_bc, 10, 10, 30, 0, 0, 0, 0, 0, 0 },
 };
@@ -159,14 +161,24 @@ static void profile_rules(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p->in_flight_channel, c->channel);
 	KUNIT_EXPECT_EQ(test, gs_profile_device_cap(p, 1), c->device_of_1);
 	KUNIT_EXPECT_EQ(test, gs_profile_device_cap(p, 3), c->device_of_3);
-	KUNIT_EXPECT_EQ(test, p->generation, c->generation);
+	KUNIT_EXPECT_EQ(test, p->turns > 1, c->turns);
+	/* slots and turns have bits of their own, and no id means "received" */
+	if (p->turns) {
+		KUNIT_EXPECT_LE(test, p->in_flight_channel, BIT(p->turn_shift));
+		KUNIT_EXPECT_LE(test, (u64)p->turns << p->turn_shift, 1ULL << 32);
+		KUNIT_EXPECT_LT(test, gs_profile_echo_id(p, p->in_flight_channel - 1, p->turns - 1),
+				GS_ECHO_ID_RX);
+	}
 	KUNIT_EXPECT_EQ(test, p->short_cc, c->short_cc);
 	KUNIT_EXPECT_EQ(test, p->no_raw_dlc, c->no_raw_dlc);
 	KUNIT_EXPECT_EQ(test, p->cantact_pro, c->cantact_pro);
 	KUNIT_EXPECT_EQ(test, p->elm, c->elm);
 	KUNIT_EXPECT_EQ(test, p->echo_is_ack, c->echo_is_ack);
-	/* an echo id of one byte has to do for ELM */
-	KUNIT_EXPECT_LE(test, p->in_flight_channel, 255);
+	/* a byte has to do for an echo id of ELM, and for one more */
+	if (p->elm) {
+		KUNIT_EXPECT_EQ(test, BIT(p->turn_shift), GS_ELM_SLOTS);
+		KUNIT_EXPECT_LE(test, p->turns << p->turn_shift, 255);
+	}
 }
 
 struct features_case {
@@ -180,9 +192,17 @@ struct features_case {
 static const struct features_case features_cases[] = {
 	{ "candleLight bxCAN", &one_cl, F_CL_BX, 0x4303b },
 	{ "candleLight FDCAN", &one_cl, F_CL_FD, 0x63533 },
+	{ "candleLight bxCAN with filters", &one_cl, F_CL_BX | 0x10000, 0x5303b },
+	{ "candleLight FDCAN and bit 16", &one_cl, F_CL_FD | 0x10000, 0x63533 },
+	{ "candleLight, all but FD", &one_cl, 0xffffbeff, 0x73e3f },
 	{ "candleLight, all", &one_cl, 0xffffbfff, 0x63f3f },
 	{ "candleLight, all and bit 14", &one_cl, 0xffffffff, 0x03f3f },
 	{ "candleLight old, all", &one_old, 0xffffbfff, 0x43f3f },
+	{ "candleLight old, all but FD", &one_old, 0xffffbeff, 0x53e3f },
+	{ "clone, all but FD", &one_clone, 0xffffbeff, 0x43e3f },
+	{ "ELM, all but FD", &one_elm, 0xfffffeff, 0x02e3f },
+	{ "CANnectivity, all but FD", &one_cn, 0xffffbeff, 0x03e3f },
+	{ "unknown, all but FD", &one_unknown, 0xffffbeff, 0x03e3f },
 	{ "clone, all", &one_clone, 0xffffbfff, 0x43f3f },
 	{ "CANnectivity, all", &one_cn, 0xffffbfff, 0x03f3f },
 	{ "ELM", &one_elm, F_ELM, 0x0253b },
@@ -249,11 +269,68 @@ static void profile_share(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gs_profile_in_flight(p, c->channels, c->open), c->share);
 }
 
+/* Its own protocol needs both bits, and firmware whose faults are mended */
+static void profile_speaks_elm(struct kunit *test)
+{
+	const struct gs_profile *elm = gs_profile_find(&one_elm);
+
+	/* what markers are shared out for */
+	KUNIT_EXPECT_LE(test, elm->in_flight_channel, 32);
+	KUNIT_EXPECT_TRUE(test, gs_profile_speaks_elm(elm, 0x260803, F_ELM));
+	KUNIT_EXPECT_TRUE(test, gs_profile_speaks_elm(elm, 0x270101, 0xc000));
+	KUNIT_EXPECT_FALSE(test, gs_profile_speaks_elm(elm, 0x260802, F_ELM));
+	KUNIT_EXPECT_FALSE(test, gs_profile_speaks_elm(elm, 0x260803, F_ELM & ~0x8000));
+	KUNIT_EXPECT_FALSE(test, gs_profile_speaks_elm(elm, 0x260803, F_ELM & ~0x4000));
+	KUNIT_EXPECT_FALSE(test, gs_profile_speaks_elm(gs_profile_find(&one_unknown), 0x260803,
+						       F_ELM));
+	KUNIT_EXPECT_FALSE(test, gs_profile_speaks_elm(gs_profile_find(&one_cl), 0x260803, F_ELM));
+}
+
+/* Suspended when idle is only who is known to wake up */
+static void profile_autosuspend(struct kunit *test)
+{
+	static const struct gs_profile_id * const others[] = {
+		&one_unknown, &one_gs, &one_old, &one_clone, &one_cn, &one_elm, &one_ctp, &one_bc,
+	};
+	unsigned int i;
+
+	KUNIT_EXPECT_TRUE(test, gs_profile_find(&one_cl)->autosuspend);
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		KUNIT_EXPECT_FALSE(test, gs_profile_find(others[i])->autosuspend);
+}
+
+/* None of a slot's next uses has the same id until the turns are through, nor has another slot's */
+static void profile_turns(struct kunit *test)
+{
+	static const struct gs_profile_id *const ids[] = { &one_elm, &one_cl };
+	const struct gs_profile *p;
+	u32 turn, id, first;
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(ids); i++) {
+		p = gs_profile_find(ids[i]);
+		turn = p->turns - 3;
+		first = gs_profile_echo_id(p, 31, turn);
+		for (n = 1; n < min(p->turns, 1000U); n++) {
+			turn = gs_profile_next_turn(p, turn);
+			id = gs_profile_echo_id(p, 31, turn);
+			KUNIT_EXPECT_NE(test, id, first);
+			KUNIT_EXPECT_EQ(test, gs_profile_id_slot(p, id), 31);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, gs_profile_next_turn(gs_profile_find(&one_elm), 6), 0);
+	KUNIT_EXPECT_EQ(test, gs_profile_next_turn(gs_profile_find(&one_cl), 0xffffff), 0);
+	KUNIT_EXPECT_EQ(test, gs_profile_echo_id(gs_profile_find(&one_elm), 31, 6), 223);
+}
+
 static struct kunit_case profile_cases[] = {
 	KUNIT_CASE_PARAM(profile_find, find_gen_params),
 	KUNIT_CASE_PARAM(profile_rules, rules_gen_params),
 	KUNIT_CASE_PARAM(profile_features, features_gen_params),
 	KUNIT_CASE_PARAM(profile_share, share_gen_params),
+	KUNIT_CASE(profile_turns),
+	KUNIT_CASE(profile_speaks_elm),
+	KUNIT_CASE(profile_autosuspend),
 	{}
 };
 

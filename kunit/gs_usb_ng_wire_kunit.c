@@ -77,6 +77,16 @@ static const struct number numbers[] = {
 	OFFSET(gs_device_state, state, 0),
 	OFFSET(gs_device_state, rxerr, 4),
 	OFFSET(gs_device_state, txerr, 8),
+	SIZE(gs_device_filter_info, 4),
+	OFFSET(gs_device_filter_info, dev, 0),
+	SIZE(gs_device_filter, 132),
+	OFFSET(gs_device_filter, info, 0),
+	OFFSET(gs_device_filter, fs1r, 4),
+	OFFSET(gs_device_filter, fm1r, 8),
+	OFFSET(gs_device_filter, ffa1r, 12),
+	OFFSET(gs_device_filter, fa1r, 16),
+	OFFSET(gs_device_filter, fr1, 20),
+	OFFSET(gs_device_filter, fr2, 76),
 	SIZE(gs_host_frame, 12),
 	OFFSET(gs_host_frame, echo_id, 0),
 	OFFSET(gs_host_frame, can_id, 4),
@@ -98,6 +108,8 @@ static const struct number numbers[] = {
 	VALUE(GS_BREQ_SET_TERMINATION, 12),
 	VALUE(GS_BREQ_GET_TERMINATION, 13),
 	VALUE(GS_BREQ_GET_STATE, 14),
+	VALUE(GS_BREQ_SET_FILTER, 15),
+	VALUE(GS_BREQ_GET_FILTER, 16),
 	VALUE(GS_FEATURE_LISTEN_ONLY, 0x1),
 	VALUE(GS_FEATURE_LOOP_BACK, 0x2),
 	VALUE(GS_FEATURE_TRIPLE_SAMPLE, 0x4),
@@ -111,6 +123,7 @@ static const struct number numbers[] = {
 	VALUE(GS_FEATURE_BERR_REPORTING, 0x1000),
 	VALUE(GS_FEATURE_GET_STATE, 0x2000),
 	VALUE(GS_FEATURE_ELM, 0x4000),
+	VALUE(GS_FEATURE_FILTER, 0x10000),
 	VALUE(GS_FEATURE_BUS_OFF_RECOVERY, 0x40000),
 	VALUE(GS_MODE_RESET, 0),
 	VALUE(GS_MODE_START, 1),
@@ -453,6 +466,83 @@ static void wire_decode(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, rx.len, 8);
 }
 
+struct next_case {
+	const char *name;
+	u32 echo_id;
+	u32 id;
+	u8 dlc;
+	u8 channel;
+	u8 flags;
+	u8 reserved;
+	size_t len;
+	/* expected; 0: not a frame */
+	size_t size;
+};
+
+/* On a device with channels 0 (classic), 1 (FD) and 2 (FD, timestamps) */
+static const struct next_case next_cases[] = {
+	{ "classic", 0xffffffff, 0x123, 8, 0, 0, 0, 20, 20 },
+	{ "and something behind it", 0xffffffff, 0x123, 8, 0, 0, 0, 21, 20 },
+	{ "one byte less", 0xffffffff, 0x123, 8, 0, 0, 0, 19, 0 },
+	{ "as short as a first one may be", 0xffffffff, 0x123, 2, 0, 0, 0, 14, 0 },
+	{ "timestamp", 0xffffffff, 0x123, 8, 2, 0, 0, 24, 24 },
+	{ "timestamp cut off", 0xffffffff, 0x123, 8, 2, 0, 0, 23, 0 },
+	{ "FD", 0xffffffff, 0x123, 15, 1, 2 | 4 | 8, 0, 76, 76 },
+	{ "FD cut off", 0xffffffff, 0x123, 15, 1, 2, 0, 75, 0 },
+	{ "FD, timestamp", 0xffffffff, 0x123, 1, 2, 2, 0, 80, 80 },
+	{ "FD, timestamp cut off", 0xffffffff, 0x123, 1, 2, 2, 0, 79, 0 },
+	{ "FD on a classic channel", 0xffffffff, 0x123, 8, 0, 2, 0, 76, 0 },
+	{ "extended", 0xffffffff, 0x9abcdef0, 8, 0, 0, 0, 20, 20 },
+	{ "error", 0xffffffff, 0x20000244, 8, 0, 0, 0, 20, 20 },
+	{ "overflow", 0xffffffff, 0x123, 8, 0, 1, 0, 20, 20 },
+	{ "echo", 5, 0x123, 8, 0, 0, 0, 20, 20 },
+	{ "echo of header", 5, 0x123, 8, 0, 0, 0, 12, 0 },
+	{ "echo of FD", 5, 0x123, 8, 1, 2, 0, 76, 76 },
+	{ "echo of FD on a classic channel", 5, 0x123, 8, 0, 2, 0, 76, 0 },
+	{ "echo with DLC 16", 5, 0x123, 16, 0, 0, 0, 20, 0 },
+	{ "echo with zeros", 0, 0, 0, 0, 0, 0, 20, 20 },
+	{ "header cut off", 0, 0, 0, 0, 0, 0, 11, 0 },
+	{ "nothing", 0, 0, 0, 0, 0, 0, 0, 0 },
+	{ "DLC 16", 0xffffffff, 0x123, 16, 0, 0, 0, 20, 0 },
+	{ "channel 3", 0xffffffff, 0x123, 8, 3, 0, 0, 20, 0 },
+	{ "reserved byte", 0xffffffff, 0x123, 8, 0, 0, 1, 20, 0 },
+	{ "unknown flag", 0xffffffff, 0x123, 8, 0, 0x10, 0, 20, 0 },
+	{ "BRS without FD", 0xffffffff, 0x123, 8, 1, 4, 0, 20, 0 },
+	{ "ESI without FD", 0xffffffff, 0x123, 8, 1, 8, 0, 20, 0 },
+	{ "standard with junk", 0xffffffff, 0x1abcd123, 8, 0, 0, 0, 20, 0 },
+	{ "echo, standard with junk", 5, 0x1abcd123, 8, 0, 0, 0, 20, 0 },
+};
+
+static void next_name(const struct next_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(next, next_cases, next_name);
+
+static void wire_next(struct kunit *test)
+{
+	const u8 modes[3] = { 0, GS_WIRE_CH_FD, GS_WIRE_CH_FD | GS_WIRE_CH_TIMESTAMPS };
+	const struct next_case *c = test->param_value;
+	const __le32 id = cpu_to_le32(c->id);
+	struct gs_wire_rx rx;
+	u8 full[80] = {};
+	u8 *buf;
+
+	memcpy(full, &c->echo_id, 4);
+	memcpy(full + 4, &id, 4);
+	full[8] = c->dlc;
+	full[9] = c->channel;
+	full[10] = c->flags;
+	full[11] = c->reserved;
+
+	/* so that a byte read behind it is found out */
+	buf = kmemdup(full, c->len, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_EXPECT_EQ(test, gs_wire_next(&rx, buf, c->len, 3, modes), c->size);
+	kfree(buf);
+}
+
 static void wire_to_frames(struct kunit *test)
 {
 	const u8 data[64] = { 0xde, 0xad, 0xbe, 0xef, 5, 6, 7, 8, 9 };
@@ -764,6 +854,7 @@ static struct kunit_case wire_cases[] = {
 	KUNIT_CASE(wire_lengths),
 	KUNIT_CASE(wire_echo_lengths),
 	KUNIT_CASE_PARAM(wire_decode, decode_gen_params),
+	KUNIT_CASE_PARAM(wire_next, next_gen_params),
 	KUNIT_CASE(wire_to_frames),
 	KUNIT_CASE(wire_noise),
 	KUNIT_CASE_PARAM(wire_error, error_gen_params),

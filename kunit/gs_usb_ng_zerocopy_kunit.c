@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit: a frame in place is the frame that a copy would be, its memory is nobody else's until the
- * skb is freed, and it costs a socket no more than a frame of the CAN core's.
+ * skb is freed, and it costs a socket no more than a frame of the CAN core's. A frame that is sent
+ * becomes its own echo.
  *
  * The page_pool is the kernel's, with a device that does DMA and without one.
  */
@@ -14,6 +15,8 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
 
 #include "dma_pool.h"
 #include "gs_usb_wire.h"
@@ -24,12 +27,21 @@
 #define SLOTS	4
 #define UNREAD	1000
 
+static bool no_pool;			/* page_pool_create() fails */
 static bool no_page;			/* page_pool_alloc_frag() fails */
 static bool no_skb;			/* napi_build_skb() fails */
+static gfp_t page_gfp;			/* what page_pool_alloc_frag() was last called with */
+
+struct page_pool *gs_kunit_page_pool_create(const struct page_pool_params *params)
+{
+	return no_pool ? ERR_PTR(-ENOMEM) : page_pool_create(params);
+}
 
 struct page *gs_kunit_alloc_frag(struct page_pool *pool, unsigned int *offset,
 				 unsigned int size, gfp_t gfp)
 {
+	page_gfp = gfp;
+
 	return no_page ? NULL : page_pool_alloc_frag(pool, offset, size, gfp);
 }
 
@@ -67,16 +79,23 @@ static struct gs_dma_pool_params zc_params(struct gs_zc_memory *mem)
 	};
 }
 
+/* A device that does DMA, and reaches so many bits of addresses */
+static void zc_device(struct kunit *test, unsigned int bits)
+{
+	struct zc_test *zc = test->priv;
+
+	zc->dev = kunit_device_register(test, "gs_usb_ng_zc");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(zc->dev));
+	KUNIT_ASSERT_EQ(test, dma_coerce_mask_and_coherent(zc->dev, DMA_BIT_MASK(bits)), 0);
+}
+
 static void zc_open(struct kunit *test, bool dma)
 {
 	struct zc_test *zc = test->priv;
 	struct gs_dma_pool_params params;
 
-	if (dma) {
-		zc->dev = kunit_device_register(test, "gs_usb_ng_zc");
-		KUNIT_ASSERT_FALSE(test, IS_ERR(zc->dev));
-		KUNIT_ASSERT_EQ(test, dma_coerce_mask_and_coherent(zc->dev, DMA_BIT_MASK(64)), 0);
-	}
+	if (dma && !zc->dev)
+		zc_device(test, 64);
 	zc->mem = gs_zc_memory_create(zc->dev);
 	KUNIT_ASSERT_NOT_NULL(test, zc->mem);
 	params = zc_params(zc->mem);
@@ -92,6 +111,7 @@ static int zc_test_init(struct kunit *test)
 	if (!zc)
 		return -ENOMEM;
 	test->priv = zc;
+	no_pool = false;
 	no_page = false;
 	no_skb = false;
 	zc->netdev = alloc_candev(sizeof(struct can_priv), 0);
@@ -231,6 +251,33 @@ static void frame_make(const struct frame_case *c, u8 *in, u8 *out)
 	}
 }
 
+/* A copy in a fragment of a page is one like the other, and without pages there is the other */
+static void zc_to_page(struct kunit *test, const struct gs_wire_rx *rx, const struct sk_buff *copy)
+{
+	struct zc_test *zc = test->priv;
+	struct sk_buff *skb;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		local_bh_disable();
+		skb = gs_zc_rx_to_page(i ? NULL : zc->mem, zc->netdev, rx);
+		local_bh_enable();
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		KUNIT_EXPECT_EQ(test, (int)skb->pp_recycle, !i);
+		KUNIT_EXPECT_EQ(test, skb->len, copy->len);
+		KUNIT_EXPECT_MEMEQ(test, skb->data, copy->data, copy->len);
+		KUNIT_EXPECT_EQ(test, (unsigned long)skb->data % 8, 0);
+		KUNIT_EXPECT_EQ(test, ntohs(skb->protocol), ntohs(copy->protocol));
+		KUNIT_EXPECT_EQ(test, (int)skb->pkt_type, (int)copy->pkt_type);
+		KUNIT_EXPECT_PTR_EQ(test, skb->dev, copy->dev);
+		KUNIT_EXPECT_EQ(test, skb_mac_header(skb) - skb->data,
+				skb_mac_header(copy) - copy->data);
+		/* what is left in it is not in the next frame */
+		memset(skb->data, 0xa5, skb->len);
+		kfree_skb(skb);
+	}
+}
+
 static void zc_frame(struct kunit *test)
 {
 	const struct frame_case *c = test->param_value;
@@ -252,6 +299,8 @@ static void zc_frame(struct kunit *test)
 
 	copy = gs_zc_rx_copy(zc->netdev, &rx, c->len8_dlc);
 	KUNIT_ASSERT_NOT_NULL(test, copy);
+	if (!c->len8_dlc)
+		zc_to_page(test, &rx, copy);
 	skb = zc_in_place(zc, slot, &rx, c->len8_dlc);
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(skb));
@@ -306,13 +355,14 @@ static void zc_unread(struct kunit *test, bool dma)
 	struct gs_dma_slot *slot;
 	struct gs_wire_rx rx;
 	struct sk_buff **skb;
-	unsigned int i;
+	unsigned int i, full;
 	u8 in[20];
 
 	zc_open(test, dma);
 	skb = kunit_kcalloc(test, UNREAD, sizeof(*skb), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	slot = gs_dma_pool_slot(zc->pool, 0);
+	KUNIT_EXPECT_LE(test, gs_zc_memory_held(zc->mem, zc->pool), 1);
 	for (i = 0; i < UNREAD; i++) {
 		zc_classic(in, i);
 		zc_receive(slot, in, sizeof(in));
@@ -322,6 +372,10 @@ static void zc_unread(struct kunit *test, bool dma)
 		KUNIT_ASSERT_FALSE(test, IS_ERR(skb[i]));
 	}
 	memset(slot->buf, POISON, GS_ZC_BUFFER);
+	/* as many pages as the frames fill, but for the ends */
+	full = UNREAD / (PAGE_SIZE / GS_ZC_FRAGMENT);
+	KUNIT_EXPECT_GE(test, gs_zc_memory_held(zc->mem, zc->pool), full - SLOTS);
+	KUNIT_EXPECT_LE(test, gs_zc_memory_held(zc->mem, zc->pool), full + SLOTS);
 	/* The adapter goes. Not where pages are mapped: UML's page_pool unmaps the last of them
 	 * when the test's device has gone, too; a host controller stays.
 	 */
@@ -337,6 +391,8 @@ static void zc_unread(struct kunit *test, bool dma)
 		KUNIT_ASSERT_NULL(test, memchr_inv(cf->data, i, 8));
 		kfree_skb(skb[i]);
 	}
+	if (zc->pool)
+		KUNIT_EXPECT_LE(test, gs_zc_memory_held(zc->mem, zc->pool), 1);
 }
 
 static void zc_unread_dma(struct kunit *test)
@@ -371,6 +427,27 @@ static void zc_no_dma(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slot->dma, DMA_MAPPING_ERROR);
 	KUNIT_EXPECT_FALSE(test, slot->sync);
 	kfree_skb(skb);
+}
+
+/* Pages are mapped where the device reaches them, not to others */
+static void zc_narrow(struct kunit *test)
+{
+	zc_device(test, 32);
+	zc_open(test, true);
+	KUNIT_EXPECT_TRUE(test, !!(page_gfp & GFP_DMA32));
+}
+
+static void zc_wide(struct kunit *test)
+{
+	zc_open(test, true);
+	KUNIT_EXPECT_FALSE(test, !!(page_gfp & GFP_DMA32));
+}
+
+/* Then there is coherent memory, as without page_pool */
+static void zc_no_pool(struct kunit *test)
+{
+	no_pool = true;
+	KUNIT_EXPECT_NULL(test, gs_zc_memory_create(NULL));
 }
 
 /* What can't be had changes nothing */
@@ -447,14 +524,125 @@ static void zc_recycled(struct kunit *test)
 	KUNIT_EXPECT_LE(test, n, 64);
 }
 
+static struct proto zc_proto = {
+	.name = "KUNIT",
+	.obj_size = sizeof(struct sock),
+};
+
+/* A frame of 8 bytes that @sk sends, or nobody */
+static struct sk_buff *zc_sent(struct kunit *test, struct sock *sk)
+{
+	struct zc_test *zc = test->priv;
+	struct can_frame *cf;
+	struct sk_buff *skb;
+
+	skb = alloc_can_skb(zc->netdev, &cf);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	cf->len = 8;
+	if (sk)
+		skb_set_owner_w(skb, sk);
+
+	return skb;
+}
+
+static struct sock *zc_socket(struct kunit *test)
+{
+	struct sock *sk = sk_alloc(&init_net, PF_CAN, GFP_KERNEL, &zc_proto, 1);
+
+	KUNIT_ASSERT_NOT_NULL(test, sk);
+	sock_init_data(NULL, sk);
+
+	return sk;
+}
+
+/* The echo keeps the socket, but no place in its send buffer; what is empty counts one there */
+static void zc_echo(struct kunit *test)
+{
+	struct zc_test *zc = test->priv;
+	struct sock *sk = zc_socket(test);
+	struct sk_buff *skb, *echo;
+
+	skb = zc_sent(test, sk);
+	echo = gs_zc_echo_skb(skb, zc->netdev);
+	KUNIT_EXPECT_PTR_EQ(test, echo, skb);
+	KUNIT_EXPECT_PTR_EQ(test, echo->sk, sk);
+	KUNIT_EXPECT_EQ(test, refcount_read(&sk->sk_wmem_alloc), 1);
+	KUNIT_EXPECT_EQ(test, refcount_read(&sk->sk_refcnt), 2);
+	kfree_skb(echo);
+	KUNIT_EXPECT_EQ(test, refcount_read(&sk->sk_refcnt), 1);
+
+	/* an skb that others hold can't change its owner */
+	skb = skb_get(zc_sent(test, sk));
+	echo = gs_zc_echo_skb(skb, zc->netdev);
+	KUNIT_ASSERT_NOT_NULL(test, echo);
+	KUNIT_EXPECT_PTR_NE(test, echo, skb);
+	KUNIT_EXPECT_PTR_EQ(test, echo->data, skb->data);
+	KUNIT_EXPECT_PTR_EQ(test, echo->sk, sk);
+	KUNIT_EXPECT_GT(test, refcount_read(&sk->sk_wmem_alloc), 1);
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, refcount_read(&sk->sk_wmem_alloc), 1);
+	KUNIT_EXPECT_EQ(test, refcount_read(&sk->sk_refcnt), 2);
+
+	/* closed before the echo is back: the echo still has it */
+	sock_put(sk);
+	KUNIT_EXPECT_EQ(test, refcount_read(&echo->sk->sk_refcnt), 1);
+	kfree_skb(echo);
+
+	/* closed before the frame is sent: it goes with the place in its send buffer */
+	sk = zc_socket(test);
+	skb = zc_sent(test, sk);
+	sock_put(sk);
+	echo = gs_zc_echo_skb(skb, zc->netdev);
+	KUNIT_EXPECT_PTR_EQ(test, echo, skb);
+	KUNIT_EXPECT_NULL(test, echo->sk);
+	kfree_skb(echo);
+
+	/* of no socket: sent by the kernel */
+	skb = zc_sent(test, NULL);
+	echo = gs_zc_echo_skb(skb, zc->netdev);
+	KUNIT_EXPECT_PTR_EQ(test, echo, skb);
+	KUNIT_EXPECT_NULL(test, echo->sk);
+	kfree_skb(echo);
+}
+
+/* Stamped, and delivered if the sender's socket wanted it looped back */
+static void zc_echo_done(struct kunit *test)
+{
+	struct zc_test *zc = test->priv;
+	struct sk_buff *skb, *echo;
+
+	skb = zc_sent(test, NULL);
+	skb->pkt_type = PACKET_LOOPBACK;
+	skb_shinfo(skb)->tx_flags |= SKBTX_HW_TSTAMP;
+	echo = gs_zc_echo_skb(skb, zc->netdev);
+	KUNIT_ASSERT_NOT_NULL(test, echo);
+	KUNIT_EXPECT_TRUE(test, skb_shinfo(echo)->tx_flags & SKBTX_IN_PROGRESS);
+	KUNIT_EXPECT_PTR_EQ(test, gs_zc_echo_done(echo, 4711), echo);
+	KUNIT_EXPECT_TRUE(test, echo->pkt_type == PACKET_BROADCAST);
+	KUNIT_EXPECT_EQ(test, skb_hwtstamps(echo)->hwtstamp, 4711);
+	kfree_skb(echo);
+
+	skb = zc_sent(test, NULL);
+	skb->pkt_type = PACKET_HOST;
+	echo = gs_zc_echo_skb(skb, zc->netdev);
+	KUNIT_ASSERT_NOT_NULL(test, echo);
+	KUNIT_EXPECT_FALSE(test, skb_shinfo(echo)->tx_flags & SKBTX_IN_PROGRESS);
+	KUNIT_EXPECT_NULL(test, gs_zc_echo_done(echo, 0));
+}
+
 static struct kunit_case zc_cases[] = {
 	KUNIT_CASE(zc_layout),
 	KUNIT_CASE_PARAM(zc_frame, frame_gen_params),
 	KUNIT_CASE(zc_unread_dma),
 	KUNIT_CASE(zc_unread_plain),
 	KUNIT_CASE(zc_no_dma),
+	KUNIT_CASE(zc_narrow),
+	KUNIT_CASE(zc_wide),
+	KUNIT_CASE(zc_no_pool),
 	KUNIT_CASE(zc_fails),
 	KUNIT_CASE(zc_recycled),
+	KUNIT_CASE(zc_echo),
+	KUNIT_CASE(zc_echo_done),
 	{}
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* page_pool had one header up to 6.5, and a flag for pools of fragments up to 6.6 */
+/* page_pool had one header up to 6.5, and a flag for pools of fragments up to 6.6. 6.1 knows
+ * nothing of recycling where it is left out.
+ */
 #ifndef GS_USB_NG_COMPAT_PAGE_POOL_HELPERS_H
 #define GS_USB_NG_COMPAT_PAGE_POOL_HELPERS_H
 
@@ -13,6 +15,10 @@
 
 #ifndef PP_FLAG_PAGE_FRAG
 #define PP_FLAG_PAGE_FRAG	0
+#endif
+
+#ifndef CONFIG_PAGE_POOL
+#define skb_mark_for_recycle(skb)	((void)(skb))
 #endif
 
 #endif /* GS_USB_NG_COMPAT_PAGE_POOL_HELPERS_H */
