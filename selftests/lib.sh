@@ -19,6 +19,8 @@ export LC_ALL=C
 
 GS_GUEST=${GS_GUEST:-uml}
 GS_DRIVER=gs_usb_ng
+# how adapters come, if not as the emulator was told: "gadget" is dummy_hcd (UML only, two at most)
+GS_TRANSPORT=${GS_TEST_TRANSPORT:-}
 GS_USB=/sys/bus/usb
 # shellcheck disable=SC2034	# for the tests
 GS_DATA=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/data
@@ -86,7 +88,7 @@ gs_subtest() (
 	GS_TMP=/tmp/gs-test.$BASHPID
 	mkdir "$GS_TMP" && mkfifo "$GS_TMP/pause" || exit 1
 	gs_mark "$1"
-	trap gs_cleanup EXIT
+	trap 'gs_explain; gs_cleanup' EXIT
 	"$1"
 	gs_no_violations
 	# a cleanup that finds something is a failure of this subtest, too
@@ -207,7 +209,7 @@ gs_read() {
 
 # Begin a chapter of the kernel log.
 gs_mark() {
-	GS_MARK="gs-selftest $$-$BASHPID-$RANDOM"
+	GS_MARK="gs-selftest $$-$BASHPID-$RANDOM;"
 	echo "<6>$GS_MARK $1" >/dev/kmsg
 }
 
@@ -310,7 +312,8 @@ adapter_unbound() {
 	local id=$1 personality=$2
 
 	shift 2
-	emu_ok add id="$id" personality="$personality" serial="GS-$id" "$@"
+	emu_ok add id="$id" personality="$personality" serial="GS-$id" \
+		"${GS_TRANSPORT:+transport=$GS_TRANSPORT}" "$@"
 	wait_for 20 "adapter $id on the USB" gs_usb_dev "$id"
 }
 
@@ -340,6 +343,14 @@ usb_intf() {
 
 usb_path() {
 	echo "$GS_USB/devices/$1"
+}
+
+# usb_node ID: the device's file for programs
+usb_node() {
+	local dev
+
+	dev=$(usb_path "$(usb_dev "$1")")
+	printf '/dev/bus/usb/%03d/%03d\n' "$(<"$dev/busnum")" "$(<"$dev/devnum")"
 }
 
 # The driver of an interface, empty if there is none. intf_driver 1-1:1.0
@@ -372,6 +383,25 @@ netdev() {
 	return 1
 }
 
+# one PERSONALITY [WORD...]: adapter a on the bus t, where an invisible node acknowledges
+one() {
+	emu_ok bus name=t ack=on
+	adapter a "$1" bus=t "${@:2}"
+	find_a
+}
+
+# Its first channel's interface in A, and the second one's, if there is one, in B
+find_a() {
+	A=$(netdev a) || fail "adapter a has no interface"
+	# shellcheck disable=SC2034	# for the tests
+	B=$(netdev a 1)
+}
+
+# It has been unplugged, and all that was bound to it is gone
+gone() {
+	! gs_usb_dev a && gs_none_bound
+}
+
 gs_unbind() {
 	echo "$1" >"$GS_USB/drivers/$GS_DRIVER/unbind"
 }
@@ -380,17 +410,35 @@ gs_bind() {
 	echo "$1" >"$GS_USB/drivers/$GS_DRIVER/bind"
 }
 
+# by_gs_usb ID: the kernel's own driver gets the adapter instead, until the end of the subtest
+by_gs_usb() {
+	local intf
+
+	intf=$(usb_intf "$1") || fail "no adapter $1"
+	# What the referee has to say of another driver is not asked for
+	emu_ok set id="$1" referee=0
+	ok "gs_usb" modprobe gs_usb
+	gs_unbind "$intf"
+	echo "$intf" >"$GS_USB/drivers/gs_usb/bind" || fail "gs_usb refuses adapter $1"
+	wait_for 20 "interface of gs_usb" netdev "$1"
+}
+
 # ---- interfaces ----------------------------------------------------------------------
 
-# up IFACE [WORD...]: configure and bring up; 500 kbit/s unless the words say otherwise
+# up IFACE [WORD...]: configure and bring up; 500 kbit/s unless the words say otherwise. The driver
+# gives the adapter one second, in which an emulator on a busy machine may not get to run: that, and
+# nothing else, is tried once more.
 up() {
-	local iface=$1
+	local iface=$1 said
 
 	shift
 	case " $* " in
 	*" bitrate "*) ;;
 	*) set -- bitrate 500000 "$@" ;;
 	esac
+	said=$(ip link set "$iface" up txqueuelen 1000 type can "$@" 2>&1) && return
+	[[ $said = *"timed out"* ]] || fail "up: $iface $*: $said"
+	note "$iface: $said"
 	ok "up" ip link set "$iface" up txqueuelen 1000 type can "$@"
 }
 
@@ -406,8 +454,8 @@ up_fd() {
 }
 
 # unlimited IFACE BUS: as many frames in flight as the driver allows. Byte queue limits
-# allow one at first, and more when that has proved too few; the new minimum counts from
-# the next completion on, so one frame goes out.
+# allow some eight frames at first, and more when that has proved too few; the new minimum
+# counts from the next completion on, so one frame goes out.
 unlimited() {
 	local n
 
@@ -478,6 +526,32 @@ pools_empty() {
 	done
 }
 
+# Objects in the slab caches that frames, transfers and buffers come from
+slab_objects() {
+	awk '$1 ~ /^(kmalloc|skbuff|dma-kmalloc)/ { n += $2 } END { print n + 0 }' \
+		/proc/slabinfo
+}
+
+# memory_flat WHAT SLACK: to be called again and again in a long run. What is in use varies with
+# what is just under way, and what KASAN keeps of freed objects grows at first. So it is the lowest
+# of the last three that must not be more than SLACK objects above the highest of the first half.
+# GS_SLABS has them all; the caller empties it.
+memory_flat() {
+	local i now half most=0
+
+	now=$(slab_objects)
+	GS_SLABS+=("$now")
+	half=$((${#GS_SLABS[@]} / 2))
+	[ "$half" -ge 3 ] || return 0
+	for ((i = 0; i < half; i++)); do
+		[ "${GS_SLABS[i]}" -le "$most" ] || most=${GS_SLABS[i]}
+	done
+	for i in -2 -3; do
+		[ "${GS_SLABS[i]}" -ge "$now" ] || now=${GS_SLABS[i]}
+	done
+	le "growth of slab: $1" $((now - most)) "$2"
+}
+
 # ---- capture -------------------------------------------------------------------------
 
 # gs_listens N IFACE LIST: do N sockets listen on an interface, by receive list?
@@ -545,6 +619,20 @@ same() {
 	fail "$1: $(lines "$2") frames in ${2##*/}, $(lines "$3") in ${3##*/}, and they differ"
 }
 
+# talk [N]: N frames each way between A and the bus t, counted at the far ends
+talk() {
+	local n=${1:-5} sent
+
+	sent=$(emu_status a:0 tx)
+	capture "$GS_TMP/talk" "$A" -D
+	emu_ok send bus=t frame=7FF#1122 count="$n"
+	ok "cangen" cangen -g 0 -p 1000 -n "$n" -I 123 -L i -D i "$A"
+	got "$GS_TMP/talk" $((2 * n))
+	stop_capture
+	bus_idle t
+	eq "frames on the bus" $(($(emu_status a:0 tx) - sent)) "$n"
+}
+
 # ---- sockets that nobody reads --------------------------------------------------------
 
 # hold NAME IFACE RCVBUF: a socket that nobody reads until "read_held NAME"
@@ -602,6 +690,27 @@ gs_setup() {
 	emu reset >/dev/null
 }
 
+# How things stand where a subtest ends that has failed, for who sees nothing but its output
+gs_explain() {
+	local n file stats
+
+	for n in /sys/class/net/*/gs_usb_ng; do
+		[ -d "$n" ] || continue
+		stats=
+		for file in "$n"/* "${n%/*}"/statistics/*; do
+			gs_read "$file"
+			[ "${GS_VALUE:-0}" = 0 ] || stats+=" ${file##*/}=$GS_VALUE"
+		done
+		n=${n%/*}
+		n=${n##*/}
+		note "$n:$stats"
+		note "$(ip -o link show "$n" 2>&1)"
+		# what it dropped the driver has never seen
+		note "$(tc -s qdisc show dev "$n" 2>&1 | tr '\n' ' ')"
+	done
+	dmesg 2>/dev/null | tail -n 16 | sed 's/^/# /'
+}
+
 # Every interface of the driver down, every adapter gone, every process ended.
 gs_cleanup() {
 	local n
@@ -617,5 +726,8 @@ gs_cleanup() {
 	done
 	emu reset >/dev/null || note "the emulator is gone"
 	wait_for 20 "end of all adapters" gs_none_bound
+	# it would be asked first once ours is loaded again
+	[ "$GS_DRIVER" = gs_usb ] || [ ! -d /sys/module/gs_usb ] || rmmod gs_usb ||
+		fail "gs_usb stays"
 	rm -rf "$GS_TMP"
 }

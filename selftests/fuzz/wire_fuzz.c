@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fuzz target for wire.c: any bytes in, and what must hold of what comes out.
+ * Fuzz target for wire.c and elm.c: any bytes in, and what must hold of what comes out.
  *
  * Every buffer is allocated in its exact size, so that AddressSanitizer sees a
  * byte read or written beyond it.
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elm.h"
 #include "gs_usb_wire.h"
 
 #define CHANNELS	3
@@ -164,6 +165,23 @@ static void check_received(const struct gs_wire_rx *rx, const u8 *buf, size_t le
 	}
 }
 
+/* Frame after frame, each with all of its bytes in what is left. */
+static void fuzz_walk(const u8 *buf, size_t left, const u8 *modes)
+{
+	struct gs_wire_rx rx;
+	size_t size;
+
+	while ((size = gs_wire_next(&rx, buf, left, CHANNELS, modes))) {
+		must(size <= left && rx.channel < CHANNELS && !buf[11] && rx.dlc <= 15);
+		must(size == (size_t)(rx.fd ? GS_FRAME_FD_LEN : GS_FRAME_CC_LEN) +
+			     (modes[rx.channel] & GS_WIRE_CH_TIMESTAMPS ? GS_FRAME_TS_LEN : 0));
+		must(!rx.fd || modes[rx.channel] & GS_WIRE_CH_FD);
+		must(rx.data == buf + GS_FRAME_HDR_LEN);
+		buf += size;
+		left -= size;
+	}
+}
+
 static void fuzz_decode(const u8 *data, size_t size, u8 choice)
 {
 	u8 modes[CHANNELS] = { choice & 3, choice >> 2 & 3, choice >> 4 & 3 };
@@ -180,6 +198,7 @@ static void fuzz_decode(const u8 *data, size_t size, u8 choice)
 		must(rx.channel >= CHANNELS);
 	if (verdict == GS_WIRE_OK && rx.echo_id == GS_ECHO_ID_RX)
 		check_received(&rx, buf, size, modes[rx.channel]);
+	fuzz_walk(buf, size, m);
 	free(buf);
 	free(m);
 }
@@ -228,6 +247,65 @@ static void fuzz_limits(const u8 *data, size_t size)
 	must(le32_to_cpu(lim.tseg1_min) + le32_to_cpu(lim.tseg2_min));
 }
 
+/* A transfer is taken whole or not at all; whole, its messages are all of its bytes. */
+static void fuzz_elm_in(const u8 *data, size_t size, bool timestamps)
+{
+	size_t used = size > 1 && data[1] == GS_ELM_RX_BLOB ? 2 : 0;
+	u8 *buf = exactly(data, size);
+	struct gs_wire_error err;
+	struct canfd_frame fd;
+	struct gs_elm_msg msg;
+	struct can_frame cc;
+	struct gs_elm_in in;
+	const u8 *at;
+
+	if (size && gs_elm_in_begin(&in, buf, size, timestamps)) {
+		must(in.left == (used ? buf[0] : 1));
+		for (at = in.pos; gs_elm_in_next(&in, &msg); at = in.pos) {
+			must(in.pos > at && in.pos <= buf + size);
+			must(msg.type == at[1]);
+			used += in.pos - at;
+			if (msg.type == GS_ELM_ERROR)
+				gs_elm_parse_error(&err, &msg.rx);
+			if (msg.type != GS_ELM_RX_FRAME)
+				continue;
+			must(msg.rx.data + msg.rx.len <= in.pos && msg.rx.has_ts == timestamps);
+			must(msg.rx.can_id == known_id(msg.rx.can_id));
+			memset(&fd, 0, sizeof(fd));
+			memset(&cc, 0, sizeof(cc));
+			if (msg.rx.fd)
+				gs_wire_to_fd(&fd, &msg.rx);
+			else
+				gs_wire_to_cc(&cc, &msg.rx, false);
+		}
+		must(used == size);
+	}
+	free(buf);
+}
+
+/* Frames into a blob of any size: what fits is told by their sizes, and nothing goes behind. */
+static void fuzz_elm_out(const u8 *data, size_t size, u8 choice)
+{
+	unsigned int room = 2 + 8 + 64 + choice * 2, pos, n;
+	struct canfd_frame cfd = { 0 };
+	struct gs_elm_out out;
+	bool fd = choice & 1;
+	u8 *buf;
+
+	memcpy(&cfd, data, size < sizeof(cfd) ? size : sizeof(cfd));
+	buf = exactly(NULL, room);
+	gs_elm_out_begin(&out, buf, room);
+	for (n = 0; gs_elm_out_add(&out, 1 + n, &cfd, fd); n++)
+		must(out.len <= room && buf[0] == n + 1);
+	must(n && buf[1] == GS_ELM_TX_BLOB);
+	for (pos = 2; n--; pos += buf[pos]) {
+		must(buf[pos] >= 8 && buf[pos] <= (fd ? 72 : 16));
+		must(buf[pos + 1] == GS_ELM_TX_FRAME && buf[pos + 7]);
+	}
+	must(pos == out.len);
+	free(buf);
+}
+
 int fuzz_one(const u8 *data, size_t size)
 {
 	if (size < 2)
@@ -239,6 +317,12 @@ int fuzz_one(const u8 *data, size_t size)
 	case 1:
 	case 2:
 		fuzz_encode(data + 2, size - 2, data[1]);
+		break;
+	case 3:
+		fuzz_elm_in(data + 2, size - 2, data[1] & 1);
+		break;
+	case 4:
+		fuzz_elm_out(data + 2, size - 2, data[1]);
 		break;
 	default:
 		fuzz_decode(data + 2, size - 2, data[1]);

@@ -6,6 +6,7 @@
 # counts. GS_TEST_BURSTS=100 makes it a hundred bursts instead of five.
 #
 # timeout: 900
+# guests: uml73 qemu61 qemu612-smp
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -43,7 +44,7 @@ bursts() {
 	done
 	gs_now
 	note "$((bursts * FRAMES)) frames in $((GS_NOW - began)) hundredths of a second"
-	# Half a second without an IN transfer is what makes it lose frames. None, unless the
+	# Five seconds without an IN transfer are what makes it lose frames. None, unless the
 	# machine has no time for the guest.
 	note "the adapter lost $LOST"
 	le "frames that the adapter lost" "$LOST" $((bursts * FRAMES / 100))

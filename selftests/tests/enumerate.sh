@@ -4,7 +4,7 @@
 # Which adapters the driver takes, what it makes of each, and what it leaves alone.
 #
 # timeout: 180
-# guests: uml* qemu61 qemu612
+# guests: uml73 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

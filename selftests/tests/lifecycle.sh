@@ -15,30 +15,6 @@ qemu)	ROUNDS=50 FRAMES=10 ;;
 *)	ROUNDS=50 FRAMES=10 ;;
 esac
 
-one() {
-	emu_ok bus name=t ack=on
-	adapter a "$1" bus=t "${@:2}"
-	find_a
-}
-
-find_a() {
-	A=$(netdev a) || fail "no interface"
-}
-
-# Frames in both directions, counted at the far ends. talk N FILE
-talk() {
-	local n=$1 sent
-
-	sent=$(emu_status a:0 tx)
-	capture "$GS_TMP/log" "$A"
-	emu_ok send bus=t frame=7FF#1122 count="$n"
-	ok "cangen" cangen -g 0 -p 1000 -n "$n" -I i -L i -D i "$A"
-	got "$GS_TMP/log" $((2 * n))
-	bus_idle t
-	eq "frames on the bus" $(($(emu_status a:0 tx) - sent)) "$n"
-	stop_capture
-}
-
 # The sanity check that an earlier system failed: find, up, send and receive, down, unbind,
 # and a libusb program takes the interface, uses it and lets go; then back
 five_rounds() {
@@ -79,12 +55,6 @@ test_claimed() {
 	up "$A"
 	refused "claim while up" 'kernel driver' claim "$(<"$dev/busnum")" "$(<"$dev/devnum")"
 	talk 5
-}
-
-# Objects in the slab caches that frames, transfers and buffers come from
-slab_objects() {
-	awk '$1 ~ /^(kmalloc|skbuff|dma-kmalloc)/ { n += $2 } END { print n + 0 }' \
-		/proc/slabinfo
 }
 
 # Fifty times up and down with traffic on one interface

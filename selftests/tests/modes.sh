@@ -4,17 +4,10 @@
 # Controller modes, what is refused, and how a channel comes back from bus-off.
 #
 # timeout: 240
-# guests: uml* qemu61 qemu612
+# guests: uml73 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
-
-# one PERSONALITY [WORD...]: adapter a on bus t, interface in A; an invisible node ACKs
-one() {
-	emu_ok bus name=t ack=on
-	adapter a "$1" bus=t "${@:2}"
-	A=$(netdev a) || fail "no interface"
-}
 
 # two PERSONALITY PERSONALITY: and b, interface in B; they ACK each other
 two() {

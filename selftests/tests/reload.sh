@@ -12,30 +12,6 @@
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-one() {
-	emu_ok bus name=t ack=on
-	adapter a "$1" bus=t "${@:2}"
-	find_a
-}
-
-find_a() {
-	A=$(netdev a) || fail "no interface"
-}
-
-# Frames in both directions, counted at the far ends. talk N FILE
-talk() {
-	local n=$1 sent
-
-	sent=$(emu_status a:0 tx)
-	capture "$GS_TMP/log" "$A"
-	emu_ok send bus=t frame=7FF#1122 count="$n"
-	ok "cangen" cangen -g 0 -p 1000 -n "$n" -I i -L i -D i "$A"
-	got "$GS_TMP/log" $((2 * n))
-	bus_idle t
-	eq "frames on the bus" $(($(emu_status a:0 tx) - sent)) "$n"
-	stop_capture
-}
-
 # Traffic in both directions that goes on until the interface does not
 noise() {
 	up "$A" bitrate 125000

@@ -11,19 +11,6 @@
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-one() {
-	emu_ok bus name=t ack=on
-	adapter a "$@" bus=t
-	A=$(netdev a) || fail "no interface"
-}
-
-usb_node() {
-	local dev
-
-	dev=$(usb_path "$(usb_dev "$1")")
-	printf '/dev/bus/usb/%03d/%03d\n' "$(<"$dev/busnum")" "$(<"$dev/devnum")"
-}
-
 # The reset, seen by both sides
 reset_usb() {
 	emu_ok usbreset id="$1"

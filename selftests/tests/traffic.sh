@@ -309,13 +309,14 @@ test_loopback_off() {
 }
 
 # Both send at once. A firmware that echoes when the frame was on the bus makes all four
-# views one: both candumps show what the bus log does, own frames and foreign ones mixed.
+# views one: both candumps show what the bus log does, own frames and foreign ones mixed. This one has
+# few buffers, and loses frames if its host is late by as many; so the bus is a slow one.
 test_both_at_once() {
 	local a b n=$((COUNT / 2))
 
 	pair cannectivity cannectivity
-	up "$A"
-	up "$B"
+	up "$A" bitrate 10000
+	up "$B" bitrate 10000
 	capture "$GS_TMP/a" "$A"
 	capture "$GS_TMP/b" "$B"
 	cangen -g 0 -p 1000 -n "$n" -I 2A1 -L i -D i "$A" &
@@ -335,38 +336,38 @@ test_both_at_once() {
 	no_losses
 }
 
-# Percent of the time in which the bus was busy during its last N frames
-bus_load() {
+# Percent of its last N frames that the bus began the moment the one before had ended. The load
+# over time would say the same of a machine that never stops; this one may stand still for longer
+# than ten frames last, and a single gap is no fault of the driver's.
+back_to_back() {
 	emu buslog bus="$BUS" | grep dur= | tail -n "$1" | awk '
 		{
 			sub(/dur=/, "", $4)
+			if (NR > 1 && $1 - $4 - end <= 2)	# both are rounded
+				joined++
 			end = $1
-			if (!first)
-				first = end - $4
-			busy += $4
 		}
-		END { printf "%d", busy * 100 / (end - first) }'
+		END { printf "%d", joined * 100 / (NR - 1) }'
 }
 
 # A second of a full bus: nothing lost, and the bus really was full. How fast it may be
 # depends on the machine; the highest rate that it can fill counts, losses always.
 test_full_load() {
-	local rate load=0
+	local rate full=0
 
 	pair candlelight-fd candlelight-fd
-	for rate in 250000 125000 50000 20000; do
+	for rate in 250000 125000 50000 20000 10000; do
 		up "$A" bitrate "$rate"
 		up "$B" bitrate "$rate"
 		generate $((rate / 125)) "$A" "$B" -I i -L 8 -D i
 		no_losses
-		load=$(bus_load $((rate / 125)))
-		note "bus load $load % at $rate bit/s"
-		[ "$load" -ge 95 ] && break
+		full=$(back_to_back $((rate / 125)))
+		note "$full % of the frames back to back at $rate bit/s"
+		[ "$full" -ge 95 ] && break
 		down "$A"
 		down "$B"
 	done
-	ge "bus load in percent" "$load" 95
-	le "bus load in percent" "$load" 100
+	ge "percent of the frames back to back" "$full" 95
 }
 
 # No bit times: as fast as the driver and the emulator can

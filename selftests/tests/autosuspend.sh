@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Autosuspend: an adapter sleeps while all of its channels are down, if the firmware is known to
+# come back from that, and whatever needs it wakes it.
+#
+# The system's sleep can't be tried here: dummy_hcd's device side goes to sleep with it, which is
+# an unplugged cable to the host, and so does the emulator, as any other process. suspend.sh has it
+# in QEMU.
+#
+# guests: uml612
+# timeout: 150
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+# The one transport with suspend
+GS_TRANSPORT=gadget
+
+# May sleep, and at once
+allow_sleep() {
+	local dev
+
+	dev=$(usb_path "$(usb_dev "$1")")
+	echo 0 >"$dev/power/autosuspend_delay_ms"
+	echo auto >"$dev/power/control"
+}
+
+pm_status() {
+	gs_usb_dev "$1"
+	gs_read "$GS_USB/devices/$GS_DEV/power/runtime_status"
+	echo "$GS_VALUE"
+}
+
+asleep() {
+	wait_for 20 "suspend of $1" is suspended pm_status "$1"
+}
+
+test_idle_sleeps() {
+	local n
+
+	one candlelight-fd term=1
+	ok "termination" ip link set "$A" type can termination 120
+	allow_sleep a
+	asleep a
+	wait_for 20 "suspend seen by the firmware" at_least 1 emu_status a suspends
+
+	# open wakes it, and it is told what it had forgotten
+	up_fd "$A"
+	eq "status" "$(pm_status a)" active
+	eq "termination" "$(emu_status a:0 termination)" 1
+	n=$(emu_status a suspends)
+	talk
+	eq "suspends while up" "$(emu_status a suspends)" "$n"
+	eq "status" "$(pm_status a)" active
+	down "$A"
+	asleep a
+
+	# so do requests while it is down
+	ok "termination" ip link set "$A" type can termination 0
+	eq "termination" "$(emu_status a:0 termination)" 0
+	asleep a
+	ok "identify" ethtool -p "$A" 1
+	eq "identify" "$(emu_status a identify)" 0
+	asleep a
+
+	# and what fails gives it back
+	emu_ok fault id=a what=timeout req=0 count=1
+	refused "up without an answer" . ip link set "$A" up type can bitrate 500000
+	asleep a
+	up "$A"
+	talk
+	down "$A"
+	asleep a
+}
+
+# The same where each resume is a reset, for all that the host knows
+test_idle_reset_resume() {
+	local quirks=/sys/module/usbcore/parameters/quirks n
+
+	echo 1d50:606f:b >"$quirks"
+	one candlelight-fd term=1
+	echo >"$quirks"
+	ok "termination" ip link set "$A" type can termination 120
+	allow_sleep a
+	asleep a
+	n=$(emu_status a resets)
+	up_fd "$A"
+	ge "resets" "$(emu_status a resets)" $((n + 1))
+	eq "termination" "$(emu_status a:0 termination)" 1
+	talk
+	down "$A"
+	asleep a
+}
+
+# Unplugged, and unbound, in its sleep; the next driver finds nobody who keeps it awake
+test_idle_gone() {
+	local intf
+
+	one candlelight-fd
+	allow_sleep a
+	asleep a
+	intf=$(usb_intf a)
+	gs_unbind "$intf"
+	gs_bind "$intf"
+	wait_for 20 "driver bound again" gs_bound a
+	asleep a
+	A=$(netdev a)
+	up "$A"
+	gs_unbind "$intf"
+	gs_bind "$intf"
+	wait_for 20 "driver bound again" gs_bound a
+	asleep a
+	emu_ok unplug id=a
+	wait_for 20 "end of all adapters" gs_none_bound
+}
+
+# Of others nobody knows whether they wake up. The adapter that does is the clock.
+never_sleeps() {
+	one "$1"
+	allow_sleep a
+	emu_ok bus name=u ack=on
+	adapter b candlelight-fd bus=u
+	allow_sleep b
+	asleep b
+	eq "status of $1" "$(pm_status a)" active
+	eq "suspends of $1" "$(emu_status a suspends)" 0
+	up "$A"
+	down "$A"
+	B=$(netdev b)
+	up "$B"
+	down "$B"
+	asleep b
+	eq "status of $1" "$(pm_status a)" active
+	eq "suspends of $1" "$(emu_status a suspends)" 0
+}
+
+test_never_candlelight_old() { never_sleeps candlelight-old; }
+test_never_cannectivity() { never_sleeps cannectivity; }
+test_never_canable25() { never_sleeps canable25; }
+test_never_gs() { never_sleeps gs; }
+
+ktap_run test_idle_sleeps test_idle_reset_resume test_idle_gone test_never_candlelight_old \
+	test_never_cannectivity test_never_canable25 test_never_gs

@@ -1,0 +1,470 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The kernel has no memory, for a moment: one allocation after the other fails in probe, open,
+# close, unbind, reset and send, until none is left that did not; and those that the receiving
+# softirq and the work items make fail in rows. What fails does so cleanly and works the next
+# time, a frame that is lost is counted, nothing leaks. On dummy_hcd the same with the record that
+# the host controller makes of each transfer.
+#
+#	GS_TEST_SITES=1		every allocation; otherwise those of the longer paths are sampled
+#
+# timeout: 400
+# guests: uml612
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+SLAB=/sys/kernel/slab
+DEBUG=/sys/kernel/debug
+
+set_to() {
+	echo "$2" >"$1" || fail "$1 can't be set to $2"
+}
+
+# Nothing fails but what the calling task asks for
+attributes() {
+	local cache f
+
+	[ -e "$DEBUG/failslab" ] || fail "no fault injection in this kernel"
+	for f in failslab fail_page_alloc; do
+		set_to "$DEBUG/$f/probability" 0
+		set_to "$DEBUG/$f/verbose" 0
+		set_to "$DEBUG/$f/times" -1
+		set_to "$DEBUG/$f/interval" 1
+		set_to "$DEBUG/$f/task-filter" N
+		set_to "$DEBUG/$f/ignore-gfp-wait" N
+	done
+	set_to "$DEBUG/fail_page_alloc/min-order" 0
+	for cache in "$SLAB"/*; do
+		caches 1 "$cache"
+	done
+	spare_vhci
+	set_to "$DEBUG/failslab/cache-filter" Y
+}
+
+# When vhci_hcd has no memory for its own record of a transfer, or of one that is killed, it
+# unplugs the device and never gives the transfer back. So caches of that size are spared.
+spare_vhci() {
+	caches 0 "$SLAB/kmalloc-64"
+	[ "${1:-}" != kill ] || caches 0 "$SLAB/kmalloc-32"
+}
+
+# caches 0|1 DIRECTORY...: may their allocations fail?
+caches() {
+	local may=$1 cache
+
+	shift
+	for cache; do
+		[ -L "$cache" ] || set_to "$cache/failslab" "$may"
+	done
+}
+
+# fails KIND INTERVAL [WORD VALUE...]: from now on every so many allocations fail
+fails() {
+	local kind=$1 interval=$2
+
+	shift 2
+	while [ $# -gt 0 ]; do
+		set_to "$DEBUG/$kind/$1" "$2"
+		shift 2
+	done
+	set_to "$DEBUG/$kind/interval" "$interval"
+	set_to "$DEBUG/$kind/probability" 100
+}
+
+succeeds() {
+	set_to "$DEBUG/$1/probability" 0
+}
+
+one() {
+	attributes
+	emu_ok bus name=t ack=on fast=1
+	adapter a "$@" bus=t
+	A=$(netdev a) || fail "no interface"
+	STATS=/sys/class/net/$A/gs_usb_ng
+	INTF=$(usb_intf a)
+}
+
+# Frames in both directions
+talk() {
+	local n
+
+	n=$(link_stat "$A" tx_packets)
+	capture "$GS_TMP/talk" "$A" -D
+	emu_ok send bus=t frame=5A5#112233 count=5
+	ok "cangen" cangen -g 0 -p 1000 -n 5 -I 5A6 -L i -D i "$A"
+	got "$GS_TMP/talk" 10
+	stop_capture
+	wait_for 20 "frames sent" is $((n + 5)) link_stat "$A" tx_packets
+}
+
+# sites LEAST STEP DO UNDO [FILE...]: every STEP-th allocation of DO
+sites() {
+	local least=$1 step=$2 said
+
+	shift 2
+	[ "${GS_TEST_SITES:-}" != 1 ] || step=1
+	said=$(fail-nth 1 "$step" "$@" 2>&1) || fail "$1: $said"
+	note "$1: $said (every $step)"
+	said=${said#sites=}
+	ge "allocations in $1" "${said%% *}" "$least"
+}
+
+test_probe() {
+	one candlelight-fd channels=2 term=1
+	gs_unbind "$INTF" || fail "unbind"
+	sites 30 7 "write:$GS_USB/drivers/$GS_DRIVER/bind:$INTF" \
+		"write:$GS_USB/drivers/$GS_DRIVER/unbind:$INTF"
+	gs_bind "$INTF" || fail "bind"
+	A=$(netdev a) || fail "no interface"
+	up_fd "$A"
+	talk
+}
+
+closed() {
+	local iface=/sys/class/net/$A/gs_usb_ng intf=$GS_USB/devices/$INTF
+
+	CLOSED=("$iface"/tx_pool_{in_use,capacity,over_releases}
+		"$intf"/pool_rx/{in_use,capacity,over_releases} "$intf/firmware/in_flight")
+}
+
+test_open() {
+	one candlelight-fd
+	up_fd "$A"
+	down "$A"
+	closed
+	sites 20 1 "up:$A" "down:$A" "${CLOSED[@]}"
+	pools_empty a
+	up_fd "$A"
+	talk
+}
+
+# What can't be said to the device for want of memory doesn't keep the interface open
+test_close() {
+	local again
+
+	one candlelight-fd
+	spare_vhci kill
+	up "$A"
+	sites 1 1 "down:$A" "up:$A"
+	again=$(link_stat "$A" rx_packets)
+	talk
+	eq "frames received" "$(link_stat "$A" rx_packets)" $((again + 5))
+	down "$A"
+	pools_empty a
+}
+
+
+# The driver lets go whatever happens: it can be bound at once
+test_unbind() {
+	local drv=$GS_USB/drivers/$GS_DRIVER
+
+	one candlelight-fd
+	spare_vhci kill
+	up "$A"
+	gs_unbind "$INTF" || fail "unbind"
+	gs_bind "$INTF" || fail "bind"
+	sites 3 1 "write:$drv/unbind:$INTF" "write:$drv/bind:$INTF"
+	A=$(netdev a) || fail "no interface"
+	up "$A"
+	talk
+}
+
+# A reset is what a resume is: the channel stopped, the device programmed anew. What fails in
+# that is tried again. Where the USB core itself gives up, it enumerates the device anew.
+test_reset() {
+	one candlelight-fd
+	spare_vhci kill
+	up_fd "$A"
+	reset_sites 5
+	down "$A"
+	pools_empty a
+}
+
+# reset_sites STEP
+reset_sites() {
+	local n=1 step=$1 said failed=0 gone=0
+
+	[ "${GS_TEST_SITES:-}" != 1 ] || step=1
+	while :; do
+		said=$(fail-nth "$n" "$step" "reset:$(usb_node a)" none 2>&1) && break
+		[[ $said = gone=* ]] || fail "reset: $said"
+		said=${said#gone=}
+		n=$((${said%% *} + step))
+		failed=$((failed + ${said#*failed=}))
+		gone=$((gone + 1))
+		wait_for 20 "driver bound again" gs_bound a
+		A=$(netdev a) || fail "no interface"
+		is_up "$A" || up_fd "$A"
+	done
+	note "reset: $said (every $step), $failed failed, $gone times enumerated anew"
+	started() {
+		[ "$(emu_status a:0 started)" = 1 ] && [ "$(<"/sys/class/net/$A/carrier")" = 1 ]
+	}
+	wait_for 20 "start after the last reset" started
+	talk
+}
+
+# Every frame that a socket gave is sent, or refused with an error, or counted as dropped
+test_send() {
+	local sent dropped said
+
+	one candlelight-fd
+	up "$A"
+	sites 3 1 "send:$A" none "$STATS/tx_pool_in_use"
+	sent=$(link_stat "$A" tx_packets)
+	dropped=$(stat_of "$A" tx_no_skb)
+	note "sent $sent, no skb for $dropped"
+	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" "$dropped"
+	bus_idle t
+	eq "frames on the bus" "$(bus_frames t | wc -l)" "$sent"
+	talk
+}
+
+# Only these caches' allocations fail, if they must not wait
+only() {
+	local cache
+
+	for cache in "$SLAB"/*; do
+		caches 0 "$cache"
+	done
+	for cache; do
+		caches 1 "$SLAB/$cache"
+	done
+	set_to "$DEBUG/failslab/ignore-gfp-wait" Y
+}
+
+# receives N: so many frames come, each is received or counted as lost
+receives() {
+	local rx lost
+
+	rx=$(link_stat "$A" rx_packets)
+	lost=$(stat_of "$A" rx_no_skb)
+	emu_ok send bus=t frame=123#1122334455667788 count="$1"
+	all_in() {
+		[ $(($(link_stat "$A" rx_packets) + $(stat_of "$A" rx_no_skb))) = $((rx + lost + $1)) ]
+	}
+	wait_for 30 "$1 frames" all_in "$1"
+	LOST=$(($(stat_of "$A" rx_no_skb) - lost))
+	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" $((lost + LOST))
+	note "$1 frames came, $LOST were lost"
+}
+
+# No skb for a frame: it is lost and counted, and its transfer goes on
+receive_without_skb() {
+	one candlelight-fd
+	up "$A"
+	ok "copybreak" ethtool --set-tunable "$A" rx-copybreak "$1"
+	only skbuff_head_cache
+	fails failslab 3
+	receives 500
+	succeeds failslab
+	ge "frames lost" "$LOST" 1
+	le "frames lost" "$LOST" 499
+	receives 500
+	eq "frames lost with memory" "$LOST" 0
+	eq "transfers waiting" "$(emu_status a in_pending)" "$(intf_stat a pool_rx/capacity)"
+	talk
+}
+
+test_receive_in_place() { receive_without_skb 0; }
+test_receive_copied() { receive_without_skb 72; }
+
+# Error frames are news for user space; what they tell is acted on without them
+test_state_without_skb() {
+	one candlelight-fd
+	up "$A" restart-ms 200
+	only skbuff_head_cache
+	fails failslab 1
+	emu_ok busoff id=a ch=0
+	restarted() {
+		[ "$(link_json "$A" .linkinfo.info_xstats.restarts)" = 1 ]
+	}
+	wait_for 20 "restart" restarted
+	succeeds failslab
+	wait_for 20 "state error-active" is ERROR-ACTIVE can_state "$A"
+	talk
+}
+
+# The work items' requests to the device fail for a while. Setup packets and URBs are of these
+# caches; what they make fail is tried again.
+work_without() {
+	local p
+
+	only kmalloc-8 kmalloc-192
+	for p in /proc/[0-9]*; do
+		gs_read "$p/comm"
+		[[ $GS_VALUE != kworker/* && $GS_VALUE != kthreadd ]] ||
+			set_to "$p/make-it-fail" 1
+	done
+	fails failslab 1 task-filter Y ignore-gfp-wait N times "$1"
+}
+
+used_up() {
+	is 0 cat "$DEBUG/failslab/times"
+}
+
+test_restart_without_memory() {
+	one candlelight-fd
+	up "$A" restart-ms 10
+	work_without 3
+	emu_ok busoff id=a ch=0
+	wait_for 30 "failed allocations" used_up
+	wait_for 30 "state error-active" is ERROR-ACTIVE can_state "$A"
+	succeeds failslab
+	talk
+}
+
+test_in_halt_without_memory() {
+	one candlelight-fd
+	up "$A"
+	work_without 3
+	emu_ok fault id=a what=in-status status=stall n=1
+	wait_for 30 "failed allocations" used_up
+	succeeds failslab
+	talk
+	eq "transfers waiting" "$(emu_status a in_pending)" "$(intf_stat a pool_rx/capacity)"
+}
+
+test_out_halt_without_memory() {
+	one candlelight-fd
+	up "$A"
+	work_without 2
+	emu_ok fault id=a what=out-status status=stall n=1
+	all_out() {
+		[ $(($(link_stat "$A" tx_packets) + $(link_stat "$A" tx_errors))) = "$1" ]
+	}
+	# each that meets the halt has it cleared once more
+	for n in 1 2 3 4 5; do
+		ok "cansend" cansend "$A" 123#11
+		wait_for 20 "end of frame $n" all_out "$n"
+	done
+	used_up || fail "no allocation failed"
+	succeeds failslab
+	ge "frames lost" "$(link_stat "$A" tx_errors)" 1
+	talk
+}
+
+# dummy_hcd's record of a transfer, kmalloc-128, is the one thing that submitting one allocates:
+# without it usb_submit_urb() says -ENOMEM. These are about a frame's transfer that fails so, and
+# about transfers of the IN pipe, which must never be fewer.
+RECORD=kmalloc-128
+
+on_dummy() {
+	GS_TRANSPORT=gadget
+	one candlelight-fd
+	URBS=/sys/devices/platform/dummy_hcd.$(emu_status a port)/urbs
+	[ -r "$URBS" ] || fail "no $URBS"
+}
+
+in_transfers() {
+	grep -c " ep1in-bulk " "$URBS"
+}
+
+# All transfers of the IN pipe are with the controller
+all_in_flight() {
+	wait_for 20 "all IN transfers queued" is "$(intf_stat a pool_rx/capacity)" in_transfers
+}
+
+# What came to the device from the bus has come to the interface
+all_received() {
+	bus_idle t
+	wait_for 20 "frames of the device" is "$(emu_status a:0 rx)" link_stat "$A" rx_packets
+}
+
+# both_ways N: frames from the bus, and to it. None from the bus is lost, and each of the others
+# comes back or is counted.
+both_ways() {
+	local tx
+
+	tx=$(done_with)
+	emu_ok send bus=t frame=7FF#1122334455667788 count="$1" gap=2000
+	ok "cangen" cangen -g 2 -p 1000 -n "$1" -I 5A6 -L 8 -D i "$A"
+	all_received
+	wait_for 30 "$1 frames sent or lost" is $((tx + $1)) done_with
+	eq "frames lost" "$(link_stat "$A" tx_errors)" "$(stat_of "$A" tx_urb_errors)"
+}
+
+done_with() {
+	echo $(($(link_stat "$A" tx_packets) + $(link_stat "$A" tx_errors)))
+}
+
+# Each third transfer can't be submitted, then more in a row than there are
+test_submit_in_rows() {
+	local n
+
+	on_dummy
+	up "$A"
+	all_in_flight
+	only "$RECORD"
+	fails failslab 3
+	both_ways 150
+	succeeds failslab
+	ge "IN transfers refused" "$(intf_stat a rx/submit_errors)" 20
+	ge "OUT transfers refused" "$(stat_of "$A" tx_urb_errors)" 5
+	all_in_flight
+
+	fails failslab 1 times 40
+	emu_ok send bus=t frame=7FF#1122334455667788 count=200 gap=1000
+	wait_for 30 "failed allocations" used_up
+	succeeds failslab
+	all_received
+	all_in_flight
+	n=$(stat_of "$A" tx_urb_errors)
+	both_ways 20
+	eq "OUT transfers refused with memory" "$(stat_of "$A" tx_urb_errors)" "$n"
+	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	talk
+}
+
+# A frame whose transfer is refused is counted, and the next one is sent. (The other allocations of
+# a send are the same on any controller: test_send.)
+test_submit_send() {
+	local n
+
+	on_dummy
+	up "$A"
+	only "$RECORD"
+	for n in 1 2 3; do
+		# one frame that meets with it and one that doesn't
+		sites 0 1 "send:$A" none "$STATS/tx_pool_in_use"
+		wait_for 20 "frame after the refused one" is "$n" link_stat "$A" tx_packets
+		eq "OUT transfers refused" "$(stat_of "$A" tx_urb_errors)" "$n"
+		eq "frames lost" "$(link_stat "$A" tx_errors)" "$n"
+	done
+	bus_idle t
+	eq "frames on the bus" "$(bus_frames t | wc -l)" "$n"
+	all_in_flight
+	talk
+}
+
+# What opens without a transfer gets it later
+test_submit_open() {
+	on_dummy
+	up "$A"
+	all_in_flight
+	closed
+	IN_ALL=$(intf_stat a pool_rx/capacity):ep1in:$URBS
+	down "$A"
+	only "$RECORD"
+	set_to "$DEBUG/failslab/ignore-gfp-wait" N
+	sites "${IN_ALL%%:*}" 1 "up:$A" "down:$A" "${CLOSED[@]}" "$IN_ALL"
+	pools_empty a
+	up "$A"
+	talk
+}
+
+test_submit_reset() {
+	on_dummy
+	up_fd "$A"
+	only "$RECORD"
+	set_to "$DEBUG/failslab/ignore-gfp-wait" N
+	reset_sites 3
+	all_in_flight
+}
+
+ktap_run test_probe test_open test_close test_unbind test_reset test_send test_receive_in_place \
+	test_receive_copied test_state_without_skb \
+	test_restart_without_memory test_in_halt_without_memory test_out_halt_without_memory \
+	test_submit_in_rows test_submit_send test_submit_open test_submit_reset

@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Several frames in one IN transfer. No firmware is known to send that yet; what may come some day
+# is taken, and what only looks a little like it is not: all of a transfer are frames, or what is
+# behind the first of them is padding.
+#
+# timeout: 120
+# guests: uml73 qemu61
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+# one PERSONALITY: two channels, the second one without a bus partner
+one() {
+	emu_ok bus name=x ack=on
+	emu_ok bus name=y ack=off
+	adapter a "$1" channels=2 bus=x,y
+	A=$(netdev a 0) || fail "no channel 0"
+	B=$(netdev a 1) || fail "no channel 1"
+}
+
+le32() {
+	printf '%02x%02x%02x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) \
+		$(($1 >> 24 & 255))
+}
+
+# frame ECHO_ID CAN_ID DLC CHANNEL FLAGS BYTES [TS]: hex of an IN frame, with BYTES of data area
+frame() {
+	local data=
+
+	printf -v data '%0*d' $(($6 * 2)) 0
+	printf '%s%s%02x%02x%02x00%s%s' "$(le32 "$1")" "$(le32 "$2")" "$3" "$4" "$5" \
+		"$data" "${7:-}"
+}
+
+RX=0xffffffff
+
+inject() {
+	emu_ok inject id=a hex="$1"
+}
+
+# Both channels, classic and FD, in order
+test_frames() {
+	local ts=00010000 i hex=
+
+	one candlelight-fd
+	up_fd "$A"
+	up_fd "$B"
+	capture "$GS_TMP/a" "$A"
+	capture "$GS_TMP/b" "$B"
+	for i in 1 2 3; do
+		hex+=$(frame "$RX" $((0x100 + i)) 1 0 0 8 "$ts")
+		hex+=$(frame "$RX" $((0x200 + i)) 9 1 2 64 "$ts")
+	done
+	inject "$hex"
+	got "$GS_TMP/a" 3
+	got "$GS_TMP/b" 3
+	eq "frames of channel 0" "$(frames "$GS_TMP/a" | tr '\n' ' ')" "101#00 102#00 103#00 "
+	eq "frames of channel 1" "$(frames "$GS_TMP/b" | cut -d'#' -f1 | tr '\n' ' ')" "201 202 203 "
+	eq "bytes that are no frame" "$(intf_stat a rx/trailing_bytes)" 0
+	# and as before
+	emu_ok send bus=x frame=321#11
+	got "$GS_TMP/a" 4
+	down "$A"
+	down "$B"
+	pools_empty a 0
+	pools_empty a 1
+}
+
+# An echo among them completes its frame, one of a frame that nobody sent makes it no frame
+test_echoes() {
+	local rx
+
+	one gs
+	up "$A"
+	up "$B"
+	# nobody acknowledges it, so that it stays out; its id is the first one
+	ok "cansend" cansend "$B" 7FF#
+	wait_for 10 "frame in flight" is 1 emu_status a:1 inflight
+	rx=$(frame "$RX" 0x123 8 0 0 8)
+	inject "$rx$(frame 5 0x7ff 0 1 0 8)"
+	wait_for 10 "the first frame" is 1 link_stat "$A" rx_packets
+	eq "bytes that are no frame" "$(intf_stat a rx/trailing_bytes)" 20
+	eq "frames sent" "$(link_stat "$B" tx_packets)" 0
+	inject "$rx$(frame 0 0x7ff 0 1 0 8)$rx"
+	wait_for 10 "both of the others" is 3 link_stat "$A" rx_packets
+	eq "frames sent" "$(link_stat "$B" tx_packets)" 1
+	eq "TX slots in use" "$(stat_of "$B" tx_pool_in_use)" 0
+	eq "bytes that are no frame" "$(intf_stat a rx/trailing_bytes)" 20
+}
+
+# behind HEX: after a frame, this is padding
+behind() {
+	local before trailing
+
+	before=$(link_stat "$A" rx_packets)
+	trailing=$(intf_stat a rx/trailing_bytes)
+	inject "$(frame "$RX" 0x123 8 0 0 8 00000000)$1"
+	wait_for 10 "the first frame" is $((before + 1)) link_stat "$A" rx_packets
+	eq "bytes that are no frame" "$(intf_stat a rx/trailing_bytes)" $((trailing + ${#1} / 2))
+}
+
+test_padding() {
+	local good n
+
+	one candlelight-fd
+	up "$A"
+	good=$(frame "$RX" 0x124 8 0 0 8 00000000)
+	# up to the end of a packet, and further; 48 zeros would be two echoes, of nothing
+	for n in 1 8 24 40 48 104; do
+		behind "$(printf '%0*d' $((n * 2)) 0)"
+	done
+	# a good frame, and then not: none of it
+	behind "${good}00"
+	behind "$good${good:0:46}"
+	behind "$good$(frame "$RX" 0x124 16 0 0 8 00000000)"
+	# a channel that is down, FD where it is off, a bit that nobody sets
+	behind "$(frame "$RX" 0x124 8 1 0 8 00000000)"
+	behind "$(frame "$RX" 0x124 8 0 2 64 00000000)"
+	behind "$(frame "$RX" 0x124 8 0 0x80 8 00000000)"
+	eq "frames that were refused" "$(stat_of "$A" rx_bad_dlc)" 0
+	down "$A"
+	pools_empty a
+}
+
+ktap_run test_frames test_echoes test_padding

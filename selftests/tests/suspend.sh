@@ -1,0 +1,373 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The system sleeps, with channels up: interfaces, settings, sockets and counters are the same
+# afterwards, what was in flight is dropped and counted, and frames go both ways without help.
+#
+# Programs are frozen and all devices suspended and resumed as in any sleep, all phases of it; the
+# kernel's pm_test has it wake up again there. Behind QEMU's xHCI, which forgets all in its sleep,
+# adapters are reset ("reset_resume"); behind its EHCI they are not ("resume"). Neither tells the
+# emulator of a suspend, so the test does, and it forgets what that firmware forgets.
+#
+#	GS_TEST_SUSPENDS=200	how often in traffic (6); give GS_TIMEOUT, too
+#	GS_TEST_ALL=y		all subtests in each guest, not only its share
+#
+# timeout: 120
+# guests: qemu61 qemu612 qemu612-smp
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+SUSPENDS=${GS_TEST_SUSPENDS:-6}
+
+# Sockets of boot.sh: eight ports are behind the xHCI, and two behind the EHCI, which is for
+# high speed alone.
+XHCI=0
+EHCI=8
+# With power, and without, which the host sees by nothing but a reset
+SLEEPS=([XHCI]="power=on power=off" [EHCI]="power=on")
+
+# Slab objects that may come and go with other things than frames
+SLACK=2000
+
+# one SOCKET PERSONALITY [WORD...]
+one() {
+	local socket=$1
+
+	shift
+	emu_ok bus name=t ack=on
+	emu_ok bus name=u ack=on
+	[ "$socket" = "$XHCI" ] || set -- "$@" hs=1
+	adapter a "$@" bus=t,u socket="$socket"
+	A=$(netdev a) || fail "no interface"
+}
+
+# sleep_system [WORD...]: with all that the firmware forgets in it; hundredths of seconds in SLEPT
+sleep_system() {
+	local n
+
+	n=$(emu_status a suspends)
+	emu_ok suspend id=a at=idle "$@"
+	gs_now
+	SLEPT=$GS_NOW
+	ok "sleep" eval 'echo freeze >/sys/power/state'
+	gs_now
+	SLEPT=$((GS_NOW - SLEPT))
+	eq "suspends" "$(emu_status a suspends)" $((n + 1))
+}
+
+# What must be the same after a sleep: of the interface, of its rings, and in the firmware.
+# settings IFACE CHANNEL (what costs time here are processes)
+settings() {
+	local who line word
+
+	ip -details link show "$1" | sed 's/tdcv [0-9]* //'
+	ethtool -g "$1"
+	ethtool --get-tunable "$1" rx-copybreak
+	[ ! -e "/sys/class/net/$1/gs_usb_ng/filters" ] || cat "/sys/class/net/$1/gs_usb_ng/filters"
+	while read -r who line; do
+		[ "$who" = "a:$2" ] || continue
+		for word in $line; do
+			case $word in
+			started=*|mode=*|rate=*|drate=*|termination=*|tdc=*) echo "$word" ;;
+			esac
+		done
+	done < <(emu status id=a)
+}
+
+# All that counts frames, "name:value" each
+counters() {
+	(cd "/sys/class/net/$1" && grep . statistics/* gs_usb_ng/tx_[a-oq-z]* gs_usb_ng/echo_*)
+}
+
+# unchanged BEFORE AFTER: two files
+unchanged() {
+	diff "$GS_TMP/$1" "$GS_TMP/$2" >"$GS_TMP/diff" && return
+	sed 's/^/# /' "$GS_TMP/diff"
+	fail "not the same after the sleep"
+}
+
+# Frames both ways, seen by the socket that has been there all the time. talk FRAMES SEEN
+UNWANTED=	# if set: a frame that a filter of the firmware keeps off
+talk() {
+	emu_all "send bus=t frame=123#1122 count=$1" ${UNWANTED:+"send bus=t frame=$UNWANTED"}
+	ok "cangen" cangen -g 0 -p 1000 -n "$1" -I 321 -L i -D i "$A"
+	wait_for 2 "frames both ways" has_lines $(($2 + 2 * $1)) "$GS_TMP/log"
+}
+
+# sleep_up PERSONALITY SOCKET
+sleep_up() {
+	local n=0 resets word personality=$1 socket=$2
+
+	shift 2
+	[ "$personality" != candlelight-bx ] || UNWANTED=555#
+	one "$socket" "$personality" term=1 ${UNWANTED:+filter=1}
+	ok "alias" ip link set "$A" alias "left motor"
+	ok "rings" ethtool -G "$A" rx 40 tx 7
+	ok "tunable" ethtool --set-tunable "$A" rx-copybreak 16
+	case $personality in
+	*-old) set -- bitrate 250000 cc-len8-dlc on ;;
+	*-bx)
+		set -- bitrate 250000 berr-reporting on termination 120
+		echo 123:7FF >"/sys/class/net/$A/gs_usb_ng/filters" || fail "no filters" ;;
+	*) set -- bitrate 250000 dbitrate 1000000 fd on termination 120 ;;
+	esac
+	up "$A" restart-ms 300 "$@"
+	capture "$GS_TMP/log" "$A"
+	talk 5 0
+	for word in ${SLEEPS[socket]}; do
+		n=$((n + 10))
+		settings "$A" 0 >"$GS_TMP/before"
+		counters "$A" >"$GS_TMP/counted"
+		resets=$(emu_status a resets)
+		sleep_system "$word"
+		settings "$A" 0 >"$GS_TMP/after"
+		unchanged before after
+		counters "$A" >"$GS_TMP/after"
+		unchanged counted after
+		resets=$(($(emu_status a resets) - resets))
+		if [ "$socket" = "$EHCI" ]; then
+			eq "resets" "$resets" 0
+		else
+			ge "resets" "$resets" 1
+		fi
+		talk 5 "$n"
+	done
+	eq "frames sent" "$(link_stat "$A" tx_packets)" $((n / 2 + 5))
+	eq "frames received" "$(link_stat "$A" rx_packets)" $((n / 2 + 5))
+	# by resume itself, not by who looks after what had failed then
+	! log_has "not started yet" || fail "not started at once"
+	stop_capture
+	down "$A"
+	pools_empty a
+}
+
+test_resume_candlelight_old() { sleep_up candlelight-old "$EHCI"; }
+test_resume_candlelight_fd() { sleep_up candlelight-fd "$EHCI"; }
+test_resume_cannectivity() { sleep_up cannectivity "$EHCI"; }
+test_reset_resume_candlelight_old() { sleep_up candlelight-old "$XHCI"; }
+test_reset_resume_candlelight_bx() { sleep_up candlelight-bx "$XHCI"; }
+test_reset_resume_candlelight_fd() { sleep_up candlelight-fd "$XHCI"; }
+test_reset_resume_cannectivity() { sleep_up cannectivity "$XHCI"; }
+
+# One of two is up: it is so afterwards, and the other is not. Then both, each with its own rates.
+test_two_channels() {
+	local b
+
+	one "$XHCI" cannectivity channels=2
+	b=$(netdev a 1) || fail "no channel 1"
+	up "$A"
+	capture "$GS_TMP/log" "$A"
+	talk 3 0
+	sleep_system
+	eq "channel 0 started" "$(emu_status a:0 started)" 1
+	eq "channel 1 started" "$(emu_status a:1 started)" 0
+	! is_up "$b" || fail "$b is up"
+	eq "slots of channel 1" "$(stat_of "$b" tx_pool_capacity)" 0
+	talk 3 6
+	up_fd "$b" bitrate 125000
+	{ settings "$A" 0; settings "$b" 1; } >"$GS_TMP/before"
+	sleep_system power=off
+	{ settings "$A" 0; settings "$b" 1; } >"$GS_TMP/after"
+	unchanged before after
+	talk 3 12
+	emu_ok send bus=u frame=123#1122 count=3
+	ok "cansend" cansend "$b" 321##1112233
+	wait_for 2 "frames of channel 1" at_least 3 link_stat "$b" rx_packets
+	wait_for 2 "echo of channel 1" at_least 1 link_stat "$b" tx_packets
+}
+
+# All are down, and power is gone: what was set is told the firmware again, nothing is started
+test_down() {
+	one "$XHCI" candlelight-fd term=1
+	ok "termination" ip link set "$A" type can termination 120
+	up_fd "$A"
+	down "$A"
+	sleep_system power=off
+	eq "termination" "$(emu_status a:0 termination)" 1
+	eq "started" "$(emu_status a:0 started)" 0
+	pools_empty a
+	up_fd "$A"
+	capture "$GS_TMP/log" "$A"
+	talk 3 0
+}
+
+# All that the firmware takes is in flight, IN_FLIGHT frames, and none is on its way to it
+settled() {
+	local was=$IN_FLIGHT
+
+	IN_FLIGHT=$(intf_stat a firmware/in_flight)
+	[ "$IN_FLIGHT" -ge 8 ] && [ "$IN_FLIGHT" = "$was" ]
+}
+
+# Nobody acknowledges: frames wait in the firmware, and behind them in the queue. The former are
+# dropped, the latter are sent when a partner comes.
+waiting() {
+	local n sent=80 echoed
+
+	one "$@"
+	up "$A" bitrate 50000
+	emu_ok bus name=t ack=off
+	capture "$GS_TMP/log" "$A"
+	cangen -g 0 -p 60000 -n "$sent" -I 321 -L i -D i "$A" >/dev/null &
+	IN_FLIGHT=-1
+	wait_for 10 "frames that wait" settled
+	n=$IN_FLIGHT
+	sleep_system
+	eq "tx_abandoned" "$(stat_of "$A" tx_abandoned)" "$n"
+	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" "$n"
+	eq "tx_errors" "$(link_stat "$A" tx_errors)" 0
+	sleep_system
+	n=$(link_stat "$A" tx_dropped)
+	emu_ok bus name=t ack=on
+	wait $! || fail "the sender ended early"
+	wait_for 10 "echoes of what was not dropped" is "$sent" accounted "$A"
+	echoed=$(link_stat "$A" tx_packets)
+	eq "echoes and drops" $((echoed + n)) "$sent"
+	ge "echoes" "$echoed" 1
+	eq "frames seen by the socket" "$(lines "$GS_TMP/log")" "$echoed"
+	eq "in flight" "$(intf_stat a firmware/in_flight)" 0
+	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
+}
+
+# accounted IFACE
+accounted() {
+	echo $(($(link_stat "$1" tx_packets) + $(link_stat "$1" tx_errors) +
+		$(link_stat "$1" tx_dropped)))
+}
+
+test_no_partner_candlelight_old() { waiting "$EHCI" candlelight-old; }
+test_no_partner_candlelight_fd() { waiting "$XHCI" candlelight-fd; }
+test_no_partner_cannectivity() { waiting "$XHCI" cannectivity; }
+
+# The cable is pulled meanwhile
+gone() {
+	! gs_usb_dev a && [ ! -e "/sys/class/net/$A" ]
+}
+
+unplugged() {
+	one "$@"
+	up "$A"
+	capture "$GS_TMP/log" "$A"
+	talk 3 0
+	sleep_system unplug=1
+	wait_for 20 "end of the interface" gone
+	emu_ok plug id=a
+	wait_for 20 "driver bound again" gs_bound a
+	A=$(netdev a) || fail "no interface"
+	up "$A"
+	capture "$GS_TMP/log" "$A"
+	talk 3 0
+}
+
+test_unplugged_resume() { unplugged "$EHCI" candlelight-fd; }
+test_unplugged_reset_resume() { unplugged "$XHCI" candlelight-fd; }
+
+# The firmware wakes up late: the system does not wait for more than its first answer, and the
+# channel is started as soon as there are some.
+test_silent() {
+	local normal
+
+	one "$XHCI" cannectivity channels=2
+	up "$A"
+	up "$(netdev a 1)"
+	capture "$GS_TMP/log" "$A"
+	talk 3 0
+	sleep_system
+	normal=$SLEPT
+	emu_ok fault id=a what=timeout during=resume count=2
+	sleep_system
+	note "a sleep took $normal hundredths of seconds, $SLEPT with two requests unanswered"
+	le "sleep" "$SLEPT" $((normal + 400))
+	log_has "device not started yet" || fail "nothing in the log"
+	wait_for 10 "start of channel 0" is 1 emu_status a:0 started
+	wait_for 10 "start of channel 1" is 1 emu_status a:1 started
+	talk 3 6
+}
+
+# It does not wake up at all, and is given up. After the next sleep it is there again.
+test_dead() {
+	one "$XHCI" candlelight-fd
+	up "$A"
+	capture "$GS_TMP/log" "$A"
+	talk 3 0
+	emu_ok fault id=a what=timeout during=resume count=100000
+	sleep_system
+	wait_for 30 "end of all attempts" log_has "gave up"
+	is_up "$A" || fail "$A is down"
+	emu_ok fault id=a what=none
+	sleep_system
+	log_has "taken up again" || fail "not taken up again"
+	eq "started" "$(emu_status a:0 started)" 1
+	talk 3 6
+}
+
+# In traffic both ways, again and again. Each time nobody acknowledges for a moment, so that frames
+# are in flight, but no OUT transfer is under way: QEMU would do one twice that Linux takes back just
+# when it is done.
+often() {
+	local i n most=0 dropped=0
+
+	GS_SLABS=()
+	one "$@"
+	up "$A" bitrate 50000
+	capture "$GS_TMP/log" "$A"
+	cangen -g 0 -p 60000 -I 7FE -L 8 -D i "$A" >/dev/null 2>&1 &
+	emu_ok send bus=t frame=123#1122334455667788 count=10000000 gap=20000
+	for ((i = 0; i < SUSPENDS; i++)); do
+		n=$(link_stat "$A" tx_packets)
+		wait_for 20 "frames sent, sleep $i" at_least $((n + 5)) link_stat "$A" tx_packets
+		emu_ok bus name=t ack=off
+		IN_FLIGHT=-1
+		wait_for 10 "frames that wait" settled
+		dropped=$((dropped + IN_FLIGHT))
+		sleep_system
+		eq "frames dropped" "$(link_stat "$A" tx_dropped)" "$dropped"
+		emu_ok bus name=t ack=on
+		n=$(link_stat "$A" rx_packets)
+		[ "$SLEPT" -le "$most" ] || most=$SLEPT
+		wait_for 20 "frames received, sleep $i" at_least $((n + 5)) \
+			link_stat "$A" rx_packets
+		memory_flat "$i sleeps" "$SLACK"
+		[ $((i % 20)) != 0 ] || note "sleep $i: ${GS_SLABS[-1]} slab objects"
+	done
+	note "$SUSPENDS sleeps, the longest $most hundredths of seconds:" \
+		"$(link_stat "$A" tx_packets) echoed," \
+		"$(link_stat "$A" tx_dropped) dropped, $(link_stat "$A" tx_errors) failed," \
+		"$(link_stat "$A" rx_packets) received"
+	eq "frames failed" "$(link_stat "$A" tx_errors)" 0
+	n=$(link_stat "$A" tx_packets)
+	wait_for 20 "frames sent after all" at_least $((n + 5)) link_stat "$A" tx_packets
+	down "$A"
+	pools_empty a
+}
+
+test_often_resume() { often "$EHCI" candlelight-fd; }
+test_often_reset_resume() { often "$XHCI" candlelight-fd; }
+
+set_up() {
+	modprobe -a virtio_awake ehci_pci &&
+		echo platform >/sys/power/pm_test &&
+		echo 0 >/sys/module/suspend/parameters/pm_test_delay
+}
+
+# A sleep takes its time in an emulated machine, so each guest has its share.
+case ${GS_TEST_ALL:-$GS_VARIANT} in
+qemu612)
+	tests=(resume_candlelight_old resume_candlelight_fd resume_cannectivity
+	       no_partner_candlelight_fd unplugged_resume silent often_resume) ;;
+qemu612-smp)
+	tests=(reset_resume_candlelight_fd reset_resume_cannectivity down
+	       no_partner_cannectivity unplugged_reset_resume often_reset_resume) ;;
+qemu61)
+	tests=(reset_resume_candlelight_old reset_resume_candlelight_bx two_channels
+	       no_partner_candlelight_old dead often_resume) ;;
+*)
+	mapfile -t tests < <(declare -F | sed -n 's/^declare -f test_//p') ;;
+esac
+
+set_up || {
+	echo "Bail out! no pm_test, or no module for it"
+	exit 1
+}
+ktap_run "${tests[@]/#/test_}"
