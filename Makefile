@@ -11,10 +11,19 @@
 #	make demo-shell		a prompt in that guest
 #	make check		all tests; TEST=name runs one
 #	make check-unit check-uml check-qemu check-static
-#	make fuzz		wire.c under libFuzzer (clang), RUNS=10000000
+#	make fuzz		wire.c, elm.c under libFuzzer (clang), RUNS=10000000
 #	make bench		what a frame costs, next to the kernel's gs_usb;
 #				exit status 1 if that is too much; QUICK=1
 #				takes five minutes at most
+#	make soak		an hour (MINUTES=60) of traffic in which one transfer
+#				in a hundred goes wrong, in UML
+#	make long		1,000 unplugs, 10,000 times up and down, 1,000 binds,
+#				all in two-way traffic, in UML, and 200 times asleep
+#				in QEMU
+#	make stress		everything at once, in UML and in QEMU with two CPUs
+#	make coverage		lines and branches that the tests in UML reach
+#	make compare		what the kernel's gs_usb and gs_usb_ng make of an adapter
+#				that misbehaves, in UML
 #	make clean
 
 KERNELRELEASE ?= $(shell uname -r)
@@ -70,6 +79,31 @@ demo-shell:
 bench:
 	@selftests/bench/bench $(if $(QUICK),--quick)
 
+# Not part of "make check": this takes long
+MINUTES ?= 60
+
+soak:
+	@GS_TEST_MINUTES=$(MINUTES) GS_TIMEOUT=86400 \
+		selftests/guest/run --guest uml73 --notes selftests/tests/soak.sh
+
+long:
+	@GS_TEST_UPS=10000 GS_TEST_BINDS=1000 GS_TEST_UNPLUGS=1000 GS_TIMEOUT=14400 \
+		selftests/guest/run --guest uml612 --notes selftests/long/rounds.sh \
+		selftests/tests/unplug.sh
+	@GS_TEST_SUSPENDS=200 GS_TIMEOUT=14400 \
+		selftests/guest/run --guest qemu612 --notes selftests/tests/suspend.sh
+
+stress:
+	@selftests/guest/run --guest uml612 --notes selftests/long/stress.sh
+	@selftests/guest/run --guest uml73 --notes selftests/long/stress.sh
+	@selftests/guest/run --guest qemu612-smp --notes selftests/long/stress.sh
+
+coverage:
+	@selftests/coverage
+
+compare:
+	@selftests/compare
+
 fuzz:
 	@$(MAKE) -C selftests/fuzz fuzz $(if $(RUNS),RUNS=$(RUNS))
 
@@ -80,4 +114,4 @@ check-unit check-uml check-qemu check-static: check-%:
 	@selftests/check $* $(TEST)
 
 .PHONY: all check-kdir modules clean install install-files install-config uninstall demo \
-	demo-shell bench fuzz check check-unit check-uml check-qemu check-static
+	demo-shell bench soak long stress coverage compare fuzz check check-unit check-uml check-qemu check-static
