@@ -9,10 +9,11 @@
  *		that many on each interface, the next when they are echoed; COUNT is a multiple
  *		of what that makes.
  *	canload rx BUS[,BUS...] COUNT cl|fd
- *		the emulated adapter sends as fast as it is polled, nobody reads; ends when the
- *		last frame of each bus is in the socket. Needs GS_EMU_CTL.
+ *		the emulated adapter sends as fast as it is polled, in bursts of RX_BURST frames on
+ *		all buses; the next one follows when the last frame of each bus is there, and
+ *		nobody reads the others. COUNT is a multiple of RX_BURST. Needs GS_EMU_CTL.
  *	canload read BUS[,BUS...] COUNT cl|fd
- *		the same in bursts of BURST frames, which are read before the next one
+ *		bursts of READ_BURST frames, each of which is read before the next one
  *	canload idle MILLISECONDS
  *		sleeps, to see what the machine does by itself
  *
@@ -38,7 +39,9 @@
 #include "mark.h"
 
 #define BATCH		32
-#define BURST		128
+/* Less than the 1024 that can-dev's rx-offload queues before it drops */
+#define RX_BURST	384
+#define READ_BURST	128
 #define MAX_IFACES	16
 #define RCVBUF		(256 << 20)
 #define TIMEOUT_S	5
@@ -114,14 +117,16 @@ static int split(char *list, char **word)
 	return n;
 }
 
-/* Wait for the last frame of @n interfaces */
-static void await_end(int fd, int n)
+/* Wait for the last frame of @n interfaces; returns how many came */
+static int await_end(int fd, int n)
 {
 	struct canfd_frame frame;
+	int i;
 
-	while (n--)
+	for (i = 0; i < n; i++)
 		if (recv(fd, &frame, sizeof(frame), 0) < 0)
-			return;
+			break;
+	return i;
 }
 
 /* Frames with id @id that are in the socket now */
@@ -259,12 +264,13 @@ static void tell_emulator(int fd, const char *text, int commands)
 	}
 }
 
-/* @burst: frames that are read at a time, on all buses; @count if none is before the end */
-static void rx(char *list, unsigned int count, bool fd_frames, unsigned int burst)
+static void rx(char *list, unsigned int count, bool fd_frames, bool do_read)
 {
 	const char *port = getenv("GS_EMU_CTL");
+	const char *kind = fd_frames ? "##1" : "#";
 	char hex[2 * CANFD_MAX_DLEN + 1] = "", *command = NULL, *bus[MAX_IFACES];
 	int i, in, end, emulator, n_buses = split(list, bus);
+	unsigned int burst = do_read ? READ_BURST : RX_BURST;
 	unsigned int left, got = 0;
 	__u64 start;
 	size_t len = 0;
@@ -280,10 +286,11 @@ static void rx(char *list, unsigned int count, bool fd_frames, unsigned int burs
 	f = open_memstream(&command, &len);
 	if (!f)
 		die("no memory");
-	for (i = 0; i < n_buses; i++)
-		fprintf(f, "send bus=%s frame=%03X%s%s count=%u\nsend bus=%s frame=%03X#\n",
-			bus[i], ID_FRAME, fd_frames ? "##1" : "#", hex, burst / n_buses, bus[i],
-			ID_END);
+	for (i = 0; i < n_buses; i++) {
+		fprintf(f, "send bus=%s frame=%03X%s%s count=%u\n", bus[i], ID_FRAME, kind, hex,
+			burst / n_buses - 1);
+		fprintf(f, "send bus=%s frame=%03X%s%s\n", bus[i], ID_END, kind, hex);
+	}
 	fclose(f);
 	in = can_socket(0, ID_FRAME, CAN_SFF_MASK);
 	end = can_socket(0, ID_END, CAN_SFF_MASK);
@@ -292,8 +299,8 @@ static void rx(char *list, unsigned int count, bool fd_frames, unsigned int burs
 	mark_start();
 	for (left = count; left >= burst; left -= burst) {
 		tell_emulator(emulator, command, 2 * n_buses);
-		await_end(end, n_buses);
-		if (burst < count)
+		got += await_end(end, n_buses);
+		if (do_read)
 			got += drain(in, ID_FRAME);
 	}
 	mark_stop();
@@ -329,9 +336,9 @@ int main(int argc, char **argv)
 	if ((argc == 5 || argc == 6) && !strcmp(what, "tx"))
 		tx(argv[2], atoi(argv[3]), is_fd(argv[4]), argc == 6 ? atoi(argv[5]) : 0);
 	else if (argc == 5 && !strcmp(what, "rx"))
-		rx(argv[2], atoi(argv[3]), is_fd(argv[4]), atoi(argv[3]));
+		rx(argv[2], atoi(argv[3]), is_fd(argv[4]), false);
 	else if (argc == 5 && !strcmp(what, "read"))
-		rx(argv[2], atoi(argv[3]), is_fd(argv[4]), BURST);
+		rx(argv[2], atoi(argv[3]), is_fd(argv[4]), true);
 	else if (argc == 3 && !strcmp(what, "idle"))
 		idle(atoi(argv[2]));
 	else
