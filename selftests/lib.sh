@@ -369,6 +369,15 @@ gs_bound() {
 		[ -e "$GS_USB/devices/$GS_DEV:1.0/pool_rx/capacity" ]
 }
 
+# replug ID: pull the cable, and put it in again. Not at once: what is still there of the device that
+# goes looks like one that is complete.
+replug() {
+	emu_ok unplug id="$1"
+	wait_for 20 "end of adapter $1" not gs_usb_dev "$1"
+	emu_ok plug id="$1"
+	wait_for 20 "driver bound again to adapter $1" gs_bound "$1"
+}
+
 # netdev ID [CHANNEL]: name of the channel's interface
 netdev() {
 	local n

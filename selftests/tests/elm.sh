@@ -551,10 +551,7 @@ test_channels_end() {
 			link_stat "${C[i]}" tx_packets
 	done
 	eq "ELM mode of the device" "$(emu_status a elm)" 1
-	emu_ok unplug id=a
-	wait_for 20 "end of the adapter" not gs_usb_dev a
-	emu_ok plug id=a
-	wait_for 20 "driver" gs_bound a
+	replug a
 
 	# without one of its interfaces the adapter is nobody's
 	echo "$(usb_dev a):1.2" >"$GS_USB/drivers/${GS_DRIVER}_elm/unbind" ||

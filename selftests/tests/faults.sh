@@ -184,17 +184,23 @@ test_reset() {
 
 # reset_sites STEP
 reset_sites() {
-	local n=1 step=$1 said failed=0 gone=0
+	local n=1 step=$1 said failed=0 gone=0 node
+
+	# by another number: the one that goes may still look complete
+	anew() {
+		gs_bound a && [ "$(usb_node a)" != "$node" ]
+	}
 
 	[ "${GS_TEST_SITES:-}" != 1 ] || step=1
 	while :; do
-		said=$(fail-nth "$n" "$step" "reset:$(usb_node a)" none 2>&1) && break
+		node=$(usb_node a)
+		said=$(fail-nth "$n" "$step" "reset:$node" none 2>&1) && break
 		[[ $said = gone=* ]] || fail "reset: $said"
 		said=${said#gone=}
 		n=$((${said%% *} + step))
 		failed=$((failed + ${said#*failed=}))
 		gone=$((gone + 1))
-		wait_for 20 "driver bound again" gs_bound a
+		wait_for 20 "driver bound anew" anew
 		A=$(netdev a) || fail "no interface"
 		is_up "$A" || up_fd "$A"
 	done

@@ -83,8 +83,7 @@ test_transfers() {
 		# CANnectivity itself does not take anything any more once the host, misled by
 		# false echoes, has sent it more than it can hold (its issue 217)
 		if [ "$personality" = cannectivity ]; then
-			emu_all "unplug id=a" "plug id=a"
-			wait_for 20 "driver bound again" gs_bound a
+			replug a
 			A=$(netdev a 0) || fail "no channel 0"
 			B=$(netdev a 1) || fail "no channel 1"
 			up_fd "$A"

@@ -119,11 +119,8 @@ test_unplug_in_traffic() {
 		emu_ok send bus=t frame=7FF#1122334455667788 count=100000 gap=1000
 		wait_for 20 "traffic" at_least 20 link_stat "$A" tx_packets
 		wait_for 20 "traffic" at_least 20 link_stat "$A" rx_packets
-		emu_ok unplug id=a
-		wait_for 20 "end of $A" not netdev a
+		replug a
 		wait
-		emu_ok plug id=a
-		wait_for 20 "driver bound again" gs_bound a
 	done
 }
 
