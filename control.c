@@ -92,22 +92,23 @@ static void gs_usb_ng_unanswered(struct gs_usb_ng *dev)
  */
 static int gs_usb_ng_note(struct gs_usb_ng *dev, int err, int timeout)
 {
-	switch (err) {
-	case 0:
-	case -EPIPE:
-	case -EREMOTEIO:
-		if (unlikely(READ_ONCE(dev->silence)))
-			WRITE_ONCE(dev->silence, 0);
-		break;
-	case -ETIMEDOUT:
+	if (err == -ETIMEDOUT) {
 		if (timeout < GS_SILENCE_MS)
-			break;
+			return err;
 		if (READ_ONCE(dev->gone))
 			WRITE_ONCE(dev->hung, true);
 		else
 			gs_usb_ng_unanswered(dev);
-		break;
+		return err;
 	}
+
+	if (err == -EPIPE)
+		gs_usb_ng_dev_count(dev, GS_DEV_REFUSED);
+	else if (err && err != -ENOMEM && !gs_usb_ng_is_unlink(err))
+		gs_usb_ng_dev_count(dev, GS_DEV_BAD_ANSWER);
+
+	if (unlikely(READ_ONCE(dev->silence)) && (!err || err == -EPIPE || err == -EREMOTEIO))
+		WRITE_ONCE(dev->silence, 0);
 
 	return err;
 }

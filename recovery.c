@@ -135,8 +135,10 @@ static bool gs_usb_ng_usb_reset(struct gs_usb_ng *dev, const char *why)
 	dev->reset_stamp = jiffies;
 	dev->reset_asked = true;
 	gs_usb_ng_dev_count(dev, GS_DEV_USB_RESETS);
-	if (gs_usb_ng_may_log(dev))
+	if (gs_usb_ng_may_log(dev)) {
 		dev_warn(&dev->intf->dev, "%s, USB reset\n", why);
+		WRITE_ONCE(dev->reset_told, true);
+	}
 	usb_queue_reset_device(dev->intf);
 
 	return true;
@@ -1011,6 +1013,11 @@ static int gs_usb_ng_revive(struct gs_usb_ng *dev, unsigned long until)
 		}
 		if (err)
 			ret = err;
+	}
+
+	if (!ret && !dev->reset_asked && READ_ONCE(dev->reset_told)) {
+		WRITE_ONCE(dev->reset_told, false);
+		dev_info(&dev->intf->dev, "started again after the USB reset\n");
 	}
 
 	return ret;

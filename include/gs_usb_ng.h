@@ -107,6 +107,8 @@ enum gs_device_stat {
 	GS_DEV_RX_UNREAD,
 	GS_DEV_RX_NUM,			/* up to here bulk IN's, from here on recovery's */
 	GS_DEV_NO_ANSWER = GS_DEV_RX_NUM,
+	GS_DEV_REFUSED,
+	GS_DEV_BAD_ANSWER,
 	GS_DEV_CLEARED_HALTS,
 	GS_DEV_USB_RESETS,
 	GS_DEV_GAVE_UP,
@@ -384,6 +386,7 @@ enum gs_generation {
  * @resets: USB resets of this spell of trouble; works on @wq, and post_reset
  * @reset_stamp: jiffies of the last of them; same
  * @reset_asked: we have asked for one; same
+ * @reset_told: X: the log has told of one, and not yet that the device was started after it
  * @wq: ordered; runs every work item of the device but the CAN core's
  * @debugfs: I: the adapter's directory, made last
  * @log: X: bounds what the device can have written to the log
@@ -469,6 +472,7 @@ struct gs_usb_ng {
 	unsigned int resets;
 	unsigned long reset_stamp;
 	bool reset_asked;
+	bool reset_told;
 	struct workqueue_struct *wq;
 	struct dentry *debugfs;
 

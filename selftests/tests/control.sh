@@ -72,6 +72,21 @@ test_probe_mandatory() {
 	works
 }
 
+# The one request that failed since the driver was bound is counted as what it was; one that is
+# not answered in probe is made twice. counted FAULT
+counted() {
+	local name n=1
+
+	case $1 in
+	stall) name=refused ;;
+	timeout) name=no_answer n=2 ;;
+	*) name=bad_answer ;;
+	esac
+	eq "recovery/$name" "$(intf_stat a "recovery/$name")" $n
+	eq "all that failed" $(($(intf_stat a recovery/refused) + \
+		$(intf_stat a recovery/no_answer) + $(intf_stat a recovery/bad_answer))) $n
+}
+
 # optional REQUEST NAME OPTION...: left out, whatever becomes of the request, and back with it
 optional() {
 	local req=$1 name=$2 how
@@ -81,6 +96,7 @@ optional() {
 		gs_unbind "$INTF"
 		bind_with "$req" "$how" || fail "not bound, with $name: $how"
 		says_once "channel 0: $name left out"
+		counted "$how"
 		sane
 		A=$(netdev a) || fail "no interface"
 		refused "$name" . ip link set "$A" type can bitrate 500000 "$@"

@@ -265,7 +265,10 @@ test_all_moved() {
 		tx_no_slot|tx_no_skb|rx_no_skb|submit_errors|unread)
 			continue ;;
 		# recovery.sh, nomem.sh, elm.sh
-		tx_doubted|tx_hung|bus_off_missed|no_answer|usb_resets|gave_up|rx_no_page|malformed|bus_load)
+		tx_doubted|tx_hung|bus_off_missed|usb_resets|gave_up|rx_no_page|malformed|bus_load)
+			continue ;;
+		# control.sh
+		no_answer|refused|bad_answer)
 			continue ;;
 		tx_aside)
 			[ "$GS_GUEST" != qemu ] || continue ;;

@@ -536,6 +536,8 @@ test_dead() {
 	emu_all "fault id=a what=none" "usbreset id=a"
 	wait_for 20 "USB reset by the core" is 1 usb_resets
 	wait_for 20 "start after the reset" is 1 emu_status a:0 started
+	eq "lines as it begins" "$(log_count "no answer to any request, USB reset")" 1
+	wait_for 20 "line as it ends" log_has "started again after the USB reset"
 	carrier
 	send_frames 10
 	balance 21
