@@ -145,13 +145,17 @@ static void fault_timer(struct timer *t)
 	device_pump(dev);
 }
 
-static void send_twice(struct device *dev, const struct frame *e)
+static void send_twice(struct device *dev, struct frame *e)
 {
 	struct frame *copy = frame_get();
 
 	copy->ch = e->ch;
 	copy->len = e->len;
 	memcpy(copy->wire, e->wire, sizeof(copy->wire));
+	/* The host is done with the frame at the first of them, and so is the referee */
+	copy->echo = true;
+	copy->echo_id = e->echo_id;
+	e->echo = false;
 	device_to_host(dev, copy);
 }
 
