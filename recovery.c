@@ -650,8 +650,10 @@ static bool gs_usb_ng_starves(struct gs_channel *ch)
  */
 static enum gs_sign gs_usb_ng_stuck(struct gs_channel *ch, const struct gs_channel *first)
 {
-	if (ch->doubted != ch->view.oldest || (ch->view.hung && ch != first) ||
-	    gs_usb_ng_starves(ch))
+	/* Others may have wanted a look just after the first one */
+	if (ch->doubted != ch->view.oldest ||
+	    time_before(jiffies, ch->doubted_since + GS_LOOK_AGAIN) ||
+	    (ch->view.hung && ch != first) || gs_usb_ng_starves(ch))
 		return GS_SIGN_OVERDUE;
 	if (ch->view.hung)
 		return GS_SIGN_HUNG;
@@ -822,6 +824,7 @@ static unsigned long gs_usb_ng_channel_look(struct gs_channel *ch, const struct 
 	enum gs_health before = ch->health;
 	struct gs_decision then;
 	enum gs_sign sign;
+	long left;
 
 	if (!gs_usb_ng_channel_sign(ch, first, ask, &sign))
 		return GS_LOOK_AGAIN;
@@ -837,7 +840,8 @@ static unsigned long gs_usb_ng_channel_look(struct gs_channel *ch, const struct 
 	case GS_ACT_LOOK_AGAIN:
 		gs_usb_ng_count(ch, GS_CH_TX_DOUBTED);
 		gs_usb_ng_doubt(ch);
-		return GS_LOOK_AGAIN;
+		left = ch->doubted_since + GS_LOOK_AGAIN - jiffies;
+		return left > 0 ? left : GS_LOOK_AGAIN;
 	case GS_ACT_RESTART:
 		gs_usb_ng_unstick(ch, before >= GS_RESTARTED, until);
 		return GS_LOOK_PATIENTLY;

@@ -26,6 +26,9 @@
 #include "gs_usb_ng.h"
 #include "zerocopy.h"
 
+/* A frame that was overtaken is given up after so many times its age even if IN transfers fail */
+#define GS_TX_PATIENCE	4
+
 /* The id of a slot's next frame */
 static inline u32 gs_usb_ng_tx_new_id(const struct gs_usb_ng *dev, struct gs_tx_frame *frame,
 				      unsigned int slot)
@@ -684,25 +687,36 @@ void gs_usb_ng_tx_lost(struct gs_channel *ch)
 	gs_usb_ng_poll_soon(ch->dev);
 }
 
-/* A frame is about to be given up. Not at the first look: a host, or a device, that stood still for
- * a second may be just about to come to its echo.
+/* A frame is about to be given up. Not before it was missed for a while: a host, or a device, that
+ * stood still for a second may be just about to come to its echo. While IN transfers fail, and none
+ * succeeds, nothing can be missed, but that is no reason to wait for ever.
  */
-static bool gs_usb_ng_tx_is_sure(struct gs_channel *ch, struct gs_tx_frame *frame)
+static bool gs_usb_ng_tx_is_sure(struct gs_channel *ch, struct gs_tx_frame *frame,
+				 unsigned long age)
 {
-	if (test_and_set_bit(GS_TX_MISSED, &frame->state))
+	bool failing = READ_ONCE(ch->dev->rx_backoff) &&
+		       time_before(jiffies, READ_ONCE(frame->sent) + GS_TX_PATIENCE * age);
+	unsigned long left;
+
+	if (failing || !test_and_set_bit(GS_TX_MISSED, &frame->state))
+		frame->missed = jiffies;
+
+	/* Others may have wanted a look in the meantime */
+	left = frame->missed + GS_LOOK_AGAIN - jiffies;
+	if ((long)left <= 0)
 		return true;
 
-	ch->view.due = min(ch->view.due, GS_LOOK_AGAIN);
+	ch->view.due = min(ch->view.due, left);
 	return false;
 }
 
 /* A slot that has been kept aside for the time in which an echo is due */
 static void gs_usb_ng_tx_check_aside(struct gs_channel *ch, struct gs_dma_slot *slot,
-				     struct gs_tx_frame *frame, bool give_up)
+				     struct gs_tx_frame *frame, unsigned long age, bool give_up)
 {
 	if (!give_up || (long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) <= 0)
 		ch->view.aside++;
-	else if (gs_usb_ng_tx_is_sure(ch, frame) &&
+	else if (gs_usb_ng_tx_is_sure(ch, frame, age) &&
 		 test_and_clear_bit(GS_TX_ASIDE, &frame->state))
 		gs_usb_ng_tx_release(ch, slot);
 }
@@ -714,8 +728,8 @@ static void gs_usb_ng_tx_check_aside(struct gs_channel *ch, struct gs_dma_slot *
  * @give_up: a slot may be used again though an echo for its last frame might come late
  *
  * A frame whose successor has come back will not be echoed any more. With @give_up it is marked for
- * the poll, which drops it, when a second look finds it still there. As long as frames come back at
- * all, the others wait for their turn on a busy bus.
+ * the poll, which drops it, when a look GS_LOOK_AGAIN later finds it still there. As long as frames
+ * come back at all, the others wait for their turn on a busy bus.
  *
  * Context: Process.
  */
@@ -741,13 +755,13 @@ void gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age, bool give_
 		if (time_before(now, due)) {
 			view->due = min(view->due, due - now);
 		} else if (test_bit(GS_TX_ASIDE, &frame->state)) {
-			gs_usb_ng_tx_check_aside(ch, slot, frame, give_up);
+			gs_usb_ng_tx_check_aside(ch, slot, frame, age, give_up);
 		} else if (owed &&
 			   (long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) > 0) {
 			view->age = max(view->age, GS_TX_OVERTAKEN);
 			/* The poll may not have come round to it since the last look */
 			if (!give_up || test_bit(GS_TX_FAILED, &frame->state) ||
-			    !gs_usb_ng_tx_is_sure(ch, frame))
+			    !gs_usb_ng_tx_is_sure(ch, frame, age))
 				continue;
 			gs_usb_ng_tx_lose(ch, frame);
 		} else if (time_before(now, echo)) {
@@ -809,7 +823,8 @@ void gs_usb_ng_tx_unblock(struct gs_channel *ch)
  * @ch: the channel, running; lock held
  * @age: since when an echo is overdue, jiffies
  *
- * The poll drops these frames and counts them as errors.
+ * The poll drops these frames and counts them as errors, when a look GS_LOOK_AGAIN later finds them
+ * still there.
  *
  * Context: Process.
  */
@@ -823,7 +838,8 @@ void gs_usb_ng_tx_give_up(struct gs_channel *ch, unsigned long age)
 		frame = &ch->frame[slot->index];
 		if (gs_usb_ng_tx_waits(frame) || !test_bit(GS_TX_OWED, &frame->state) ||
 		    test_bit(GS_TX_FAILED, &frame->state) ||
-		    time_before(jiffies, READ_ONCE(frame->sent) + age))
+		    time_before(jiffies, READ_ONCE(frame->sent) + age) ||
+		    !gs_usb_ng_tx_is_sure(ch, frame, age))
 			continue;
 		gs_usb_ng_tx_lose(ch, frame);
 	}

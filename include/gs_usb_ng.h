@@ -153,6 +153,7 @@ struct gs_stat_desc {
  * @data_len: payload bytes, for tx_bytes
  * @channel: I: the channel's index
  * @sent: jiffies when it was given to the device; read anywhere, of any frame that has a slot
+ * @missed: M: jiffies of the look that has set GS_TX_MISSED
  * @waiting: in gs_usb_ng.tx_waiting while the device is at its cap; see gs_usb_ng_tx_waits()
  */
 struct gs_tx_frame {
@@ -164,6 +165,7 @@ struct gs_tx_frame {
 	u8 data_len;
 	u8 channel;
 	unsigned long sent;
+	unsigned long missed;
 	struct list_head waiting;
 };
 
