@@ -37,7 +37,10 @@ boot_uml() {
 	local con=null,fd:1 args=()
 
 	[ "$mode" != shell ] || con=fd:0,fd:1
-	[ "$guest" != uml73 ] || args+=(seccomp=on ncpus=2)
+	case $guest in
+	uml73) args+=(seccomp=on ncpus=2) ;;
+	*-vtime) args+=(time-travel=inf-cpu) ;;
+	esac
 	# shellcheck disable=SC2046	# words
 	TMPDIR=$run limited "$kernel/linux" mem=512M uml_dir="$run/" umid=um \
 		root=/dev/root rootfstype=hostfs rootflags=/ ro init="$GS_GUEST_DIR/init" \

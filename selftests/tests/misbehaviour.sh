@@ -1,48 +1,78 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# "make compare", the guest's half: one misbehaviour of the adapter after the other, and what
-# becomes of the interface. Which driver has it comes by environment, as does the case to begin
-# with, since a case may take the guest down. A line of the result is
+# One misbehaviour of the adapter after the other, on one of its two channels where it is about
+# a channel, and what becomes of both. The disturbed one has to carry frames both ways again within
+# two seconds, five where only a USB reset cures it, with nobody's help; the other one goes on, without
+# a pause of a second; and every frame is accounted for.
+#
+# The guest's clock stands still while anything runs, so the times are those of the driver and not
+# of the machine.
+#
+# "make compare" runs this with each driver (GS_TEST_DRIVER) and judges by itself; a line of the
+# result is then
 #
 #	# case NAME: OUTCOME
 #
-# "Recovers" has the time from the misbehaviour until frames have gone both ways again, with
-# nobody's help.
+#	GS_TEST_FROM=NAME	the case to begin with, since a case may take the guest down
 #
 # timeout: 1500
+# guests: uml612-vtime
 
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
 
-GS_DRIVER=$GS_TEST_DRIVER
+GS_DRIVER=${GS_TEST_DRIVER:-$GS_DRIVER}
 GS_TEST_FROM=${GS_TEST_FROM:-}
 # How long an interface may take to come back by itself, seconds
 PATIENCE=20
+# How long it should take, and the other channel's longest pause, hundredths of seconds
+LIMIT=200
+PAUSE=100
 
-# Each is a function, and the adapter is what does it. (The host's half reads this, too.)
+# Each is a function, and the adapter is what does it. (The host's half of "make compare" reads this,
+# too.)
 CASES="
 lost_echo		loses an echo
 lost_echoes		loses twelve echoes
+lost_last_echo		loses the echo of the last frame
 dup_echoes		echoes 20 frames twice
 late_echo		echoes three frames six seconds late
+hurried_echo		echoes a frame 1.2 s late, and fails IN transfers then
 swapped_echoes		echoes ten frames in the wrong order
-in_errors		fails 40 IN transfers
-in_halt			halts the IN endpoint
+bad_echo_id		echoes 40 frames that nobody sent
+in_proto		fails 40 IN transfers
+in_crc			fails 40 IN transfers (CRC)
+in_timeout		fails 40 IN transfers (no handshake)
+in_overrun		fails 40 IN transfers (overrun)
+in_nospc		fails 40 IN transfers (no bandwidth)
 in_babble		makes 40 IN transfers longer than a frame
 in_short		makes 40 IN transfers shorter than a frame
 in_empty		makes 40 IN transfers empty
-out_errors		fails 20 OUT transfers
+in_halt			halts the IN endpoint
+out_proto		fails 20 OUT transfers
+out_crc			fails 20 OUT transfers (CRC)
+out_timeout		fails 20 OUT transfers (no handshake)
+out_taken		takes 20 frames whose OUT transfers fail
 out_halt		halts the OUT endpoint
 out_hang		doesn't end an OUT transfer
 bad_channel		sends a frame of a channel that it doesn't have
 bad_dlc			sends 40 frames with a wrong DLC
-bad_echo_id		echoes 40 frames that nobody sent
+bad_flags		sends 40 frames with flags that can't be
+fd_in_classic		sends 40 FD frames on a classic channel
+garbage			sends 40 transfers of garbage
+reset_stalls		refuses a request to stop
+reset_hangs		doesn't answer a request to stop
 start_stalls		refuses a request to start
 start_hangs		doesn't answer a request to start
+bittiming_short		takes the bit timing at the second time only
+dump_stalls		refuses to tell its error counters
+dump_hangs		doesn't tell its error counters
 bus_off_own		is bus-off, and recovers by itself
 bus_off_host		is bus-off, and leaves it to the host
+restart_hangs		doesn't answer the request to restart after bus-off
 no_partner_then_one	has nobody on the bus for six seconds
+dead			answers nothing and sends nothing until it is reset
 usb_reset		is reset (USB)
 unplug			is unplugged and plugged in again
 "
@@ -58,18 +88,31 @@ gs_bound() {
 	done
 }
 
-# plug PERSONALITY [WORD...]: one adapter, up and found to work
+# bring_up IFACE: whichever driver's
+bring_up() {
+	# restart-ms is one of the things that not every driver has
+	ip link set "$1" type can bitrate 500000 restart-ms 100 2>/dev/null ||
+		ok "configure" ip link set "$1" type can bitrate 500000
+	ok "up" ip link set "$1" up
+}
+
+# plug PERSONALITY: one adapter with two channels, up and found to work, the second one in traffic
 plug() {
 	note "begins ${FUNCNAME[-4]}"
 	emu_ok bus name=t ack=on
-	adapter a "$1" bus=t "${@:2}"
-	A=$(netdev a) || fail "no interface"
+	emu_ok bus name=u ack=on
+	adapter a "$1" channels=2 bus=t,u
+	A=$(netdev a 0) || fail "no interface"
+	B=$(netdev a 1) || fail "no interface 1"
 	INDEX=$(<"/sys/class/net/$A/ifindex")
-	# restart-ms is one of the things that not every driver has
-	ip link set "$A" type can bitrate 500000 restart-ms 100 2>/dev/null ||
-		ok "configure" ip link set "$A" type can bitrate 500000
-	ok "up" ip link set "$A" up
+	bring_up "$A"
+	bring_up "$B"
 	wait_for 20 "frames both ways" works
+	capture "$GS_TMP/other" "$B"
+	cangen -g 10 -p 1000 -I 6BB -L i -D i "$B" >/dev/null 2>&1 &
+	OTHER=$!
+	emu_ok send bus=u frame=7AA#1122 count=1000000 gap=10000
+	wait_for 20 "frames of the other channel" has_lines 40 "$GS_TMP/other"
 	begins
 }
 
@@ -107,15 +150,53 @@ provoke() {
 	timeout -s KILL 5 cangen -g 0 -p 100 -n "$1" -I 321 -L i -D i "$A" >/dev/null 2>&1
 }
 
+# The longest time that the other channel had no frame in one of the two directions, in GAP
+other_rests() {
+	kill "$OTHER" 2>/dev/null
+	wait "$OTHER" 2>/dev/null
+	stop_capture
+	GAP=$(awk '
+		{ t = substr($1, 2) + 0; id = substr($3, 1, 3) }
+		id in last && t - last[id] > most { most = t - last[id] }
+		{ last[id] = t }
+		END { print int(100 * most) }' "$GS_TMP/other")
+}
+
+# All frames that were handed to the driver have been echoed, have failed or were dropped. balanced IFACE
+balanced() {
+	local sent ended
+
+	sent=$(tc -s qdisc show dev "$1" | awk '$1 == "Sent" { print $4 }')
+	ended=$(($(link_stat "$1" tx_packets) + $(link_stat "$1" tx_errors) +
+		$(link_stat "$1" tx_dropped)))
+	BALANCE="$sent sent, $ended echoed, failed or dropped"
+	[ "$sent" = "$ended" ] && [ "$(stat_of "$1" tx_pool_in_use)" = 0 ]
+}
+
 # outcome: says what has become of the interface
 outcome() {
 	judge
 	note "case ${FUNCNAME[-4]}: $SAID"
+	[ -z "${GS_TEST_DRIVER:-}" ] || return 0
+	[ -n "$TOOK" ] || fail "it doesn't recover"
+	# by another clock it would be the machine, too ("make coverage")
+	if [ "$GS_VARIANT" = uml612-vtime ]; then
+		le "hundredths of a second" "$TOOK" "$LIMIT"
+		le "the longest pause of the other channel" "$GAP" "$PAUSE"
+	fi
+	wait_for 20 "balance of $A" balanced "$A"
+	wait_for 20 "balance of $B" balanced "$B"
+	note "$A: $BALANCE; the other channel's longest pause: $GAP"
+	down "$A"
+	down "$B"
+	pools_empty a 0
+	pools_empty a 1
 }
 
 judge() {
 	local began
 
+	TOOK=
 	gs_now
 	began=$GS_NOW
 	while gs_now && [ $((GS_NOW - began)) -lt $((PATIENCE * 100)) ]; do
@@ -125,11 +206,15 @@ judge() {
 		fi
 		if works; then
 			gs_now
-			began=$((GS_NOW - BEGAN + 5))
+			TOOK=$((GS_NOW - BEGAN))
+			other_rests
+			began=$((TOOK + 5))
 			SAID="recovers, $((began / 100)).$((began / 10 % 10)) s"
 			return
 		fi
 	done
+	# Nobody has to see how it ends
+	[ -n "${GS_TEST_DRIVER:-}" ] || return
 	timeout 20 ip link set "$A" down && timeout 20 ip link set "$A" up
 	if same_interface && works; then
 		SAID="dead until taken down and up"
@@ -155,16 +240,31 @@ rule() {
 	outcome
 }
 
-lost_echo() { rule what=drop-echo count=1; }
-lost_echoes() { rule what=drop-echo count=12; }
-dup_echoes() { rule what=dup-echo count=20; }
-late_echo() { rule what=late-echo count=3 us=6000000; }
-swapped_echoes() { rule what=swap-echo count=10; }
-in_errors() { rule what=in-status status=proto count=40; }
-in_halt() { rule what=in-status status=stall count=1; }
-out_errors() { rule what=out-status status=proto count=20; }
+lost_echo() { rule what=drop-echo ch=0 count=1; }
+lost_echoes() { rule what=drop-echo ch=0 count=12; }
+dup_echoes() { rule what=dup-echo ch=0 count=20; }
+late_echo() { rule what=late-echo ch=0 count=3 us=6000000; }
+swapped_echoes() { rule what=swap-echo ch=0 count=10; }
+out_hang() { rule what=out-hang ch=0 count=1; }
 out_halt() { rule what=out-status status=stall count=1; }
-out_hang() { rule what=out-hang count=1; }
+out_proto() { rule what=out-status status=proto ch=0 count=20; }
+out_crc() { rule what=out-status status=crc ch=0 count=20; }
+out_timeout() { rule what=out-status status=timeout ch=0 count=20; }
+out_taken() { rule what=out-taken status=proto ch=0 count=20; }
+in_halt() { rule what=in-status status=stall count=1; }
+in_proto() { rule what=in-status status=proto count=40; }
+in_crc() { rule what=in-status status=crc count=40; }
+in_timeout() { rule what=in-status status=timeout count=40; }
+in_overrun() { rule what=in-status status=overrun count=40; }
+in_nospc() { rule what=in-status status=nospc count=40; }
+
+# No frame after it
+lost_last_echo() {
+	plug candlelight-fd
+	emu_ok fault id=a what=drop-echo ch=0 count=1
+	ok "cansend" cansend "$A" 321#
+	outcome
+}
 
 # frames HEX COUNT: as IN transfers, between others
 frames() {
@@ -179,62 +279,120 @@ in_short() { frames ffffffff7b 40; }
 in_empty() { frames "" 40; }
 bad_channel() { frames ffffffff7b0000000807000011223344556677880000000000000000 1; }
 bad_dlc() { frames ffffffff7b000000ff00000011223344556677880000000000000000 40; }
+bad_flags() { frames ffffffff7b0000000800ff0011223344556677880000000000000000 40; }
+fd_in_classic() { frames "ffffffff7b0000000f000200$(printf '%0136d' 0)" 40; }
 bad_echo_id() { frames 07f00fff7b0000000800000011223344556677880000000000000000 40; }
+garbage() { frames a5c3000000f17788993311335577ff00ee00cc55aa0099 40; }
 
-# An open that fails, then one that has to work
-start_fails() {
+# An open that fails, or is to fail, then one that has to work
+open_with() {
 	plug candlelight-fd
 	down "$A"
-	emu_ok fault id=a during=open req=2 "$@"
+	emu_ok fault id=a during=open ch=0 count=1 "$@"
 	begins
 	timeout 20 ip link set "$A" up 2>/dev/null
 	timeout 20 ip link set "$A" up
 	outcome
 }
 
-start_stalls() { start_fails what=stall count=1; }
-start_hangs() { start_fails what=timeout count=1; }
+reset_stalls() { open_with what=stall req=2; }
+reset_hangs() { open_with what=timeout req=2; }
+start_stalls() { open_with what=stall req=2 skip=1; }
+start_hangs() { open_with what=timeout req=2 skip=1; }
+bittiming_short() { open_with what=stall req=1; }
+
+# What a dump makes the driver ask for
+dump_with() {
+	plug candlelight-fd
+	emu_ok fault id=a req=14 count=5 "$@"
+	ip -details link show "$A" >/dev/null
+	provoke 60
+	ip -details link show "$A" >/dev/null
+	outcome
+}
+
+dump_stalls() { dump_with what=stall; }
+dump_hangs() { dump_with what=timeout; }
 
 # A firmware that goes back on the bus by itself, and one that leaves that to the host
 bus_off() {
 	plug "$1"
+	[ $# = 1 ] || emu_ok fault id=a "${@:2}"
 	emu_ok busoff id=a ch=0
 	outcome
 }
 
 bus_off_own() { bus_off candlelight-old; }
 bus_off_host() { bus_off gs; }
+restart_hangs() { bus_off gs what=timeout req=2 count=1; }
+
+# since_then HUNDREDTHS: wait until so long after "begins"
+since_then() {
+	while gs_now && [ "$GS_NOW" -lt $((BEGAN + $1)) ]; do
+		gs_pause
+	done
+}
+
+# It is overdue when something else wants a look, and again a moment later. That is no reason to give
+# it up.
+hurried_echo() {
+	plug candlelight-fd
+	emu_ok fault id=a what=late-echo ch=0 us=1200000
+	ok "cansend" cansend "$A" 321#01
+	ok "cansend" cansend "$A" 321#02
+	since_then 102
+	emu_ok fault id=a what=in-status status=proto
+	since_then 107
+	emu_ok fault id=a what=in-status status=proto
+	outcome
+	[ -n "${GS_TEST_DRIVER:-}" ] || eq "echo_lost" "$(stat_of "$A" echo_lost)" 0
+}
 
 no_partner_then_one() {
-	local until
-
 	plug candlelight-fd
 	emu_ok bus name=t ack=off
 	provoke 20
-	gs_now
-	until=$((GS_NOW + 600))
-	while gs_now && [ "$GS_NOW" -lt "$until" ]; do
-		gs_pause
-	done
+	since_then 600
 	begins
 	emu_ok bus name=t ack=on
 	outcome
 }
 
-usb_reset() {
-	local dev
+# Nothing but a USB reset helps, and both channels need it
+by_reset() {
+	LIMIT=500
+	PAUSE=$((LIMIT + 100))
+}
 
+dead() {
+	by_reset
+	plug candlelight-fd
+	emu_all "fault id=a what=timeout count=1000000" "fault id=a what=in-drop count=1000000"
+	provoke 20
+	wait_for 20 "end of the patience with it" asks_for_reset
+	emu_all "fault id=a what=none" "usbreset id=a"
+	outcome
+}
+
+# Our driver has, the other one won't
+asks_for_reset() {
+	[ -n "${GS_TEST_DRIVER:-}" ] || [ "$(intf_stat a recovery/usb_resets)" -ge 1 ]
+}
+
+usb_reset() {
+	by_reset
 	plug candlelight-fd
 	provoke 20
-	dev=$(usb_path "$(usb_dev a)")
+	NODE=$(usb_node a)
 	begins
 	emu_ok usbreset id=a
-	usb-reset "$(printf '/dev/bus/usb/%03d/%03d' "$(<"$dev/busnum")" "$(<"$dev/devnum")")"
+	usb-reset "$NODE"
 	outcome
 }
 
 # The interface has to go; what counts is that the next one works
 unplug() {
+	by_reset
 	plug candlelight-fd
 	provoke 20
 	emu_ok unplug id=a
@@ -242,16 +400,18 @@ unplug() {
 	begins
 	emu_ok plug id=a
 	wait_for 20 "driver bound again" gs_bound a
-	A=$(netdev a)
+	A=$(netdev a 0)
+	B=$(netdev a 1)
 	INDEX=$(<"/sys/class/net/$A/ifindex")
-	ok "up" ip link set "$A" up type can bitrate 500000
+	bring_up "$A"
+	bring_up "$B"
 	outcome
 }
 
 # ---------------------------------------------------------------------------------------
 
-# The referee's opinion is not asked for here
-gs_no_violations() {
+# The referee's opinion of the other driver is not asked for
+[ -z "${GS_TEST_DRIVER:-}" ] || gs_no_violations() {
 	:
 }
 
