@@ -5,8 +5,7 @@
 # come back from that, and whatever needs it wakes it.
 #
 # The system's sleep can't be tried here: dummy_hcd's device side goes to sleep with it, which is
-# an unplugged cable to the host, and so does the emulator, as any other process. suspend.sh has it
-# in QEMU.
+# an unplugged cable to the host. suspend.sh has it.
 #
 # guests: uml612
 # timeout: 150
@@ -40,7 +39,7 @@ test_idle_sleeps() {
 	local n
 
 	one candlelight-fd term=1
-	ok "termination" ip link set "$A" type can termination 120
+	patiently "termination" ip link set "$A" type can termination 120
 	allow_sleep a
 	asleep a
 	wait_for 20 "suspend seen by the firmware" at_least 1 emu_status a suspends
@@ -57,10 +56,10 @@ test_idle_sleeps() {
 	asleep a
 
 	# so do requests while it is down
-	ok "termination" ip link set "$A" type can termination 0
+	patiently "termination" ip link set "$A" type can termination 0
 	eq "termination" "$(emu_status a:0 termination)" 0
 	asleep a
-	ok "identify" ethtool -p "$A" 1
+	patiently "identify" ethtool -p "$A" 1
 	eq "identify" "$(emu_status a identify)" 0
 	asleep a
 
@@ -81,7 +80,7 @@ test_idle_reset_resume() {
 	echo 1d50:606f:b >"$quirks"
 	one candlelight-fd term=1
 	echo >"$quirks"
-	ok "termination" ip link set "$A" type can termination 120
+	patiently "termination" ip link set "$A" type can termination 120
 	allow_sleep a
 	asleep a
 	n=$(emu_status a resets)

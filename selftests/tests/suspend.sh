@@ -9,11 +9,14 @@
 # adapters are reset ("reset_resume"); behind its EHCI they are not ("resume"). Neither tells the
 # emulator of a suspend, so the test does, and it forgets what that firmware forgets.
 #
+# In UML the emulator is frozen like any other program, before the adapters are suspended and until
+# they have been resumed: an adapter that answers nothing all the time, under lockdep and KASAN.
+#
 #	GS_TEST_SUSPENDS=200	how often in traffic (6); give GS_TIMEOUT, too
-#	GS_TEST_ALL=y		all subtests in each guest, not only its share
+#	GS_TEST_ALL=y		all subtests in each guest of QEMU, not only its share
 #
 # timeout: 120
-# guests: qemu61 qemu612 qemu612-smp
+# guests: uml612 qemu61 qemu612 qemu612-smp
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -65,6 +68,7 @@ settings() {
 	ethtool -g "$1"
 	ethtool --get-tunable "$1" rx-copybreak
 	[ ! -e "/sys/class/net/$1/gs_usb_ng/filters" ] || cat "/sys/class/net/$1/gs_usb_ng/filters"
+	[ ! -e "/sys/class/net/$1/device/protocol" ] || cat "/sys/class/net/$1/device/protocol"
 	while read -r who line; do
 		[ "$who" = "a:$2" ] || continue
 		for word in $line; do
@@ -102,6 +106,9 @@ sleep_up() {
 	shift 2
 	[ "$personality" != candlelight-bx ] || UNWANTED=555#
 	one "$socket" "$personality" term=1 ${UNWANTED:+filter=1}
+	if [ "$personality" = canable25 ]; then
+		echo elm >"$GS_USB/devices/$(usb_intf a)/protocol" || fail "no ELM protocol"
+	fi
 	ok "alias" ip link set "$A" alias "left motor"
 	ok "rings" ethtool -G "$A" rx 40 tx 7
 	ok "tunable" ethtool --set-tunable "$A" rx-copybreak 16
@@ -110,6 +117,8 @@ sleep_up() {
 	*-bx)
 		set -- bitrate 250000 berr-reporting on termination 120
 		echo 123:7FF >"/sys/class/net/$A/gs_usb_ng/filters" || fail "no filters" ;;
+	gs) set -- bitrate 250000 triple-sampling on ;;
+	ces|cantact-pro) set -- bitrate 250000 dbitrate 1000000 fd on ;;
 	*) set -- bitrate 250000 dbitrate 1000000 fd on termination 120 ;;
 	esac
 	up "$A" restart-ms 300 "$@"
@@ -149,6 +158,11 @@ test_reset_resume_candlelight_old() { sleep_up candlelight-old "$XHCI"; }
 test_reset_resume_candlelight_bx() { sleep_up candlelight-bx "$XHCI"; }
 test_reset_resume_candlelight_fd() { sleep_up candlelight-fd "$XHCI"; }
 test_reset_resume_cannectivity() { sleep_up cannectivity "$XHCI"; }
+test_reset_resume_gs() { sleep_up gs "$XHCI"; }
+test_reset_resume_ces() { sleep_up ces "$XHCI"; }
+test_reset_resume_cantact_pro() { sleep_up cantact-pro "$XHCI"; }
+test_reset_resume_budgetcan() { sleep_up budgetcan "$XHCI"; }
+test_reset_resume_canable25() { sleep_up canable25 "$XHCI"; }
 
 # One of two is up: it is so afterwards, and the other is not. Then both, each with its own rates.
 test_two_channels() {
@@ -180,7 +194,7 @@ test_two_channels() {
 # All are down, and power is gone: what was set is told the firmware again, nothing is started
 test_down() {
 	one "$XHCI" candlelight-fd term=1
-	ok "termination" ip link set "$A" type can termination 120
+	patiently "termination" ip link set "$A" type can termination 120
 	up_fd "$A"
 	down "$A"
 	sleep_system power=off
@@ -225,6 +239,7 @@ waiting() {
 	echoed=$(link_stat "$A" tx_packets)
 	eq "echoes and drops" $((echoed + n)) "$sent"
 	ge "echoes" "$echoed" 1
+	got "$GS_TMP/log" "$echoed"
 	eq "frames seen by the socket" "$(lines "$GS_TMP/log")" "$echoed"
 	eq "in flight" "$(intf_stat a firmware/in_flight)" 0
 	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
@@ -345,14 +360,41 @@ often() {
 test_often_resume() { often "$EHCI" candlelight-fd; }
 test_often_reset_resume() { often "$XHCI" candlelight-fd; }
 
+# Every request of suspend and of resume is without an answer, and takes effect late
+test_frozen() {
+	local i
+
+	emu_ok bus name=t ack=on
+	adapter a candlelight-fd channels=2 bus=t
+	A=$(netdev a) || fail "no interface"
+	up "$A"
+	up_fd "$(netdev a 1)"
+	capture "$GS_TMP/log" "$A"
+	talk 3 0
+	for i in 1 2 3; do
+		ok "sleep" eval 'echo freeze >/sys/power/state'
+		log_has "device not started yet" || fail "nothing in the log"
+		wait_for 10 "start of channel 0" is 1 emu_status a:0 started
+		wait_for 10 "start of channel 1" is 1 emu_status a:1 started
+		carrier "$A"
+		talk 3 $((6 * i))
+	done
+	down "$A"
+	down "$(netdev a 1)"
+	pools_empty a 0
+	pools_empty a 1
+}
+
 set_up() {
-	modprobe -a virtio_awake ehci_pci &&
-		echo platform >/sys/power/pm_test &&
+	[ "$GS_GUEST" = uml ] || modprobe -a virtio_awake ehci_pci || return 1
+	echo platform >/sys/power/pm_test &&
 		echo 0 >/sys/module/suspend/parameters/pm_test_delay
 }
 
 # A sleep takes its time in an emulated machine, so each guest has its share.
 case ${GS_TEST_ALL:-$GS_VARIANT} in
+uml*)
+	tests=(frozen) ;;
 qemu612)
 	tests=(resume_candlelight_old resume_candlelight_fd resume_cannectivity
 	       no_partner_candlelight_fd unplugged_resume silent often_resume) ;;
@@ -360,10 +402,12 @@ qemu612-smp)
 	tests=(reset_resume_candlelight_fd reset_resume_cannectivity down
 	       no_partner_cannectivity unplugged_reset_resume often_reset_resume) ;;
 qemu61)
-	tests=(reset_resume_candlelight_old reset_resume_candlelight_bx two_channels
-	       no_partner_candlelight_old dead often_resume) ;;
+	tests=(reset_resume_candlelight_old reset_resume_candlelight_bx reset_resume_gs
+	       reset_resume_ces reset_resume_cantact_pro reset_resume_budgetcan
+	       reset_resume_canable25 two_channels no_partner_candlelight_old dead
+	       often_resume) ;;
 *)
-	mapfile -t tests < <(declare -F | sed -n 's/^declare -f test_//p') ;;
+	mapfile -t tests < <(declare -F | sed -n '/test_frozen/d; s/^declare -f test_//p') ;;
 esac
 
 set_up || {
