@@ -72,6 +72,19 @@ ok() {
 	out=$("$@" 2>&1) || fail "$what: '$*' failed: $out"
 }
 
+# patiently WHAT COMMAND...: the same for what makes requests to the adapter. The driver gives it one
+# second, in which an emulator on a busy machine may not get to run: that, and nothing else, is tried
+# once more.
+patiently() {
+	local said what=$1
+
+	shift
+	said=$("$@" 2>&1) && return
+	[[ $said = *"timed out"* ]] || fail "$what: '$*' failed: $said"
+	note "$what: $said"
+	ok "$what" "$@"
+}
+
 # refused WHAT WORDS COMMAND...: the command must fail and say WORDS (an extended regex).
 refused() {
 	local out what=$1 words=$2
@@ -143,17 +156,20 @@ gs_now() {
 	GS_NOW=${up/./}
 }
 
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds; fails the subtest at the
-# deadline.
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds; fails the subtest when that takes too
+# long. Time in which the machine stood still, and nothing could happen, counts for half a second.
 wait_for() {
-	local what=$2 end
+	local what=$2 left=$(($1 * GS_SLOW * 100)) last
 
 	gs_now
-	end=$((GS_NOW + $1 * GS_SLOW * 100))
+	last=$GS_NOW
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		gs_now
-		[ "$GS_NOW" -lt $end ] || fail "no $what in time"
+		last=$((GS_NOW - last))
+		left=$((left - (last < 50 ? last : 50)))
+		[ "$left" -gt 0 ] || fail "no $what in time"
+		last=$GS_NOW
 		gs_pause
 	done
 }
@@ -434,21 +450,16 @@ by_gs_usb() {
 
 # ---- interfaces ----------------------------------------------------------------------
 
-# up IFACE [WORD...]: configure and bring up; 500 kbit/s unless the words say otherwise. The driver
-# gives the adapter one second, in which an emulator on a busy machine may not get to run: that, and
-# nothing else, is tried once more.
+# up IFACE [WORD...]: configure and bring up; 500 kbit/s unless the words say otherwise
 up() {
-	local iface=$1 said
+	local iface=$1
 
 	shift
 	case " $* " in
 	*" bitrate "*) ;;
 	*) set -- bitrate 500000 "$@" ;;
 	esac
-	said=$(ip link set "$iface" up txqueuelen 1000 type can "$@" 2>&1) && return
-	[[ $said = *"timed out"* ]] || fail "up: $iface $*: $said"
-	note "$iface: $said"
-	ok "up" ip link set "$iface" up txqueuelen 1000 type can "$@"
+	patiently "up" ip link set "$iface" up txqueuelen 1000 type can "$@"
 }
 
 up_fd() {
@@ -478,6 +489,18 @@ unlimited() {
 
 down() {
 	ok "down" ip link set "$1" down
+}
+
+# The stack takes frames of IFACE: before, those sent would be dropped before they get to the driver
+carrier() {
+	wait_for 20 "carrier of $1" is UP link_json "$1" .operstate
+}
+
+# on_bus IFACE ID:CHANNEL: started, for the driver as well as for the adapter, which may not have
+# noticed yet that it was reset
+on_bus() {
+	wait_for 20 "start of $1" is ERROR-ACTIVE can_state "$1"
+	wait_for 20 "start of $2" is 1 emu_status "$2" started
 }
 
 # Not down: IFF_UP
@@ -640,6 +663,19 @@ talk() {
 	stop_capture
 	bus_idle t
 	eq "frames on the bus" $(($(emu_status a:0 tx) - sent)) "$n"
+}
+
+# from_bus BUS IFACE N FRAME: N frames of somebody else for IFACE, at a time no more than an adapter has
+# room for that sends itself, so that none is lost however late the host is
+from_bus() {
+	local n part was
+
+	for ((n = $3; n > 0; n -= part)); do
+		part=$((n < 60 ? n : 60))
+		was=$(link_stat "$2" rx_packets)
+		emu_ok send bus="$1" frame="$4" count="$part"
+		wait_for 20 "frames from the bus $1" at_least $((was + part)) link_stat "$2" rx_packets
+	done
 }
 
 # ---- sockets that nobody reads --------------------------------------------------------

@@ -243,6 +243,7 @@ test_errors() {
 	wait_for 20 "bus-off" at_least 1 link_json "$A" .linkinfo.info_xstats.bus_off
 	wait_for 20 "restart" at_least 1 link_json "$A" .linkinfo.info_xstats.restarts
 	wait_for 20 "state error-active" is ERROR-ACTIVE can_state "$A"
+	carrier "$A"
 	ok "cansend" cansend "$A" 123#11
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 	wait_for 20 "error-passive frame" grep -q '20000204#0020' "$GS_TMP/errors"
@@ -462,11 +463,14 @@ test_channels() {
 		capture "$GS_TMP/heard$i" "${C[i]}"
 	done
 	for i in 0 1 2; do
-		emu_ok send bus="${BUSES[i]}" frame="20$i#1122" count="$n"
+		from_bus "${BUSES[i]}" "${C[i]}" "$n" "20$i#1122" &
+		senders+=($!)
 		send_on "$i" "$n" &
-		senders[i]=$!
+		senders+=($!)
 	done
-	wait "${senders[@]}"
+	for i in "${senders[@]}"; do
+		wait "$i" || fail "not all frames of a channel"
+	done
 	for i in 0 1 2; do
 		got "$GS_TMP/heard$i" $((2 * n))
 		eq "frames received by channel $i" "$(link_stat "${C[i]}" rx_packets)" "$n"
@@ -545,7 +549,7 @@ test_channels_end() {
 	emu_ok usbreset id=a
 	ok "reset" usb-reset "$(usb_node a)"
 	for i in 0 1 2; do
-		wait_for 20 "start of channel $i" is 1 emu_status "a:$i" started
+		on_bus "${C[i]}" "a:$i"
 		wait_for 20 "traffic of channel $i" \
 			at_least $((50 + $(link_stat "${C[i]}" tx_packets))) \
 			link_stat "${C[i]}" tx_packets

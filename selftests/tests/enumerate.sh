@@ -137,7 +137,7 @@ test_no_strings() {
 	emu_ok add id=mute personality=candlelight-bx serial= strings=0
 	no_strings_bound() {
 		for n in "$GS_USB/drivers/$GS_DRIVER"/*:*/net/*; do
-			[ -e "$n" ] && return
+			[ -e "${n%/net/*}/pool_rx/capacity" ] && return
 		done
 		return 1
 	}

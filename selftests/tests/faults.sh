@@ -205,10 +205,8 @@ reset_sites() {
 		is_up "$A" || up_fd "$A"
 	done
 	note "reset: $said (every $step), $failed failed, $gone times enumerated anew"
-	started() {
-		[ "$(emu_status a:0 started)" = 1 ] && [ "$(<"/sys/class/net/$A/carrier")" = 1 ]
-	}
-	wait_for 20 "start after the last reset" started
+	on_bus "$A" a:0
+	carrier "$A"
 	talk
 }
 

@@ -176,7 +176,7 @@ test_told_again() {
 	eq "times told at open" "$(told)" $((n + 1))
 	emu_ok usbreset id=a
 	ok "reset" usb-reset "$(usb_node a)"
-	wait_for 20 "start after the reset" is 1 emu_status a:0 started
+	on_bus "$A" a:0
 	eq "times told after a reset" "$(told)" $((n + 2))
 	receives "$A" 123#11 123#R
 	# the one filter that is known to pass everything is sent, too, as the last one was not

@@ -83,14 +83,20 @@ test_40_channels_cannectivity() {
 	eq "cap" "$(intf_stat m firmware/in_flight_max)" 10
 }
 
-# all_channels WORD...: "ip link set" for every channel of IFACES, in one process
+# all_channels WORD...: "ip link set" for every channel of IFACES, in one process; for those that it
+# has failed for once more
 all_channels() {
 	local iface
 
 	for iface in "${IFACES[@]}"; do
 		echo "link set $iface $*"
 	done >"$GS_TMP/batch"
-	ok "$1" ip -batch "$GS_TMP/batch"
+	ip -force -batch "$GS_TMP/batch" 2>"$GS_TMP/said" && return
+	! grep -E '^RTNETLINK' "$GS_TMP/said" | grep -v "timed out" ||
+		fail "not only for want of time: $(<"$GS_TMP/said")"
+	for iface in "${IFACES[@]}"; do
+		is_up "$iface" || patiently "$1" ip link set "$iface" "$@"
+	done
 }
 
 started() {
@@ -159,9 +165,9 @@ test_255_channels() {
 	for ch in "${some[@]}"; do
 		pools_empty m "$ch"
 	done
-	# probe has said what it found, and that is all there is to say
-	f=$(log_count "$GS_DRIVER|can[0-9]")
-	[ "$f" = 1 ] || fail "the driver said: $(kernel_log | grep -E "$GS_DRIVER|can[0-9]" | head -5)"
+	# probe has said what it found, and that is all there is to say, unless the machine stood still
+	kernel_log | grep -E "$GS_DRIVER|can[0-9]" | grep -v ETIMEDOUT >"$GS_TMP/said"
+	[ "$(lines "$GS_TMP/said")" = 1 ] || fail "the driver said: $(head -5 "$GS_TMP/said")"
 
 	# pulled out as all are up again
 	all_channels up

@@ -17,14 +17,14 @@ termination() {
 test_termination() {
 	one candlelight-fd term=1
 	eq "termination at first" "$(termination)" 0
-	ok "on" ip link set "$A" type can termination 120
+	patiently "on" ip link set "$A" type can termination 120
 	eq "termination" "$(termination)" 120
 	eq "the device's" "$(emu_status a:0 termination)" 1
 	refused "60 ohm" 'invalid' ip link set "$A" type can termination 60
 	up "$A"
 	eq "the device's after up" "$(emu_status a:0 termination)" 1
 	down "$A"
-	ok "off" ip link set "$A" type can termination 0
+	patiently "off" ip link set "$A" type can termination 0
 	eq "termination" "$(termination)" 0
 	eq "the device's" "$(emu_status a:0 termination)" 0
 }
@@ -41,7 +41,7 @@ test_termination_per_channel() {
 
 	one cannectivity term=1 channels=2
 	b=$(netdev a 1)
-	ok "off" ip link set "$b" type can termination 0
+	patiently "off" ip link set "$b" type can termination 0
 	eq "channel 0" "$(emu_status a:0 termination)" 1
 	eq "channel 1" "$(emu_status a:1 termination)" 0
 }
@@ -53,7 +53,7 @@ test_identify() {
 	wait_for 20 "identify off" is 0 emu_status a identify
 	wait $! || fail "ethtool -p"
 	up "$A"
-	ok "ethtool -p while up" ethtool -p "$A" 1
+	patiently "ethtool -p while up" ethtool -p "$A" 1
 	eq "identify" "$(emu_status a identify)" 0
 }
 

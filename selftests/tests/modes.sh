@@ -271,7 +271,7 @@ bus_off_manual() {
 	OFF_SINCE=$GS_NOW
 	wait_for 20 "second in bus-off" stays_off
 	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 0
-	ok "restart" ip link set "$A" type can restart
+	patiently "restart" ip link set "$A" type can restart
 	back
 }
 
@@ -290,7 +290,7 @@ back() {
 	local n
 
 	wait_for 20 "state error-active" is ERROR-ACTIVE can_state "$A"
-	wait_for 20 "carrier" is 1 cat "/sys/class/net/$A/carrier"
+	carrier "$A"
 	capture "$GS_TMP/log" "$A"
 	ok "cangen" cangen -g 0 -p 1000 -n 40 -I i -L i -D i "$A"
 	got "$GS_TMP/log" 40

@@ -65,14 +65,15 @@ books_down() {
 }
 
 test_traffic() {
-	local n=300 max i p
+	local n=300 max i p others
 
 	one candlelight-fd
 	books_down
 	up "$A"
 	books_idle
 	capture "$GS_TMP/log" "$A"
-	emu_ok send bus=t frame=123#1122 count="$n"
+	from_bus t "$A" "$n" 123#1122 &
+	others=$!
 	cangen -g 0 -p 1000 -n "$n" -I 321 -L i -D i "$A" &
 	# each file by itself, since frames go on between two of them
 	for ((i = 0; i < 30; i++)); do
@@ -84,6 +85,7 @@ test_traffic() {
 	done
 	got "$GS_TMP/log" $((2 * n))
 	wait $! || fail "cangen"
+	wait "$others" || fail "not all frames of others"
 	books_idle
 	eq "TX slots taken" "$(tx_pool acquires)" "$n"
 	# a slot is new once

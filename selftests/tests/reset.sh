@@ -42,7 +42,7 @@ reset_up() {
 	frames_go
 	before=$(settings)
 	reset_usb a
-	wait_for 20 "start after reset" is 1 emu_status a:0 started
+	on_bus "$A" a:0
 	eq "settings" "$(settings)" "$before"
 	eq "rate" "$(emu_status a:0 rate)" 250000
 	eq "data rate" "$(emu_status a:0 drate)" 1000000
@@ -100,7 +100,7 @@ test_bus_off() {
 	wait_for 20 "state bus-off" is BUS-OFF can_state "$A"
 	reset_usb a
 	eq "state" "$(can_state "$A")" BUS-OFF
-	ok "restart" ip link set "$A" type can restart
+	patiently "restart" ip link set "$A" type can restart
 	wait_for 20 "state error-active" is ERROR-ACTIVE can_state "$A"
 	frames_go
 }

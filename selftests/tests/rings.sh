@@ -26,8 +26,9 @@ frames_go() {
 	local n=${1:-20}
 
 	capture "$GS_TMP/frames" "$A"
-	emu_ok send bus=t frame=123#1122 count="$n" gap=1000
-	ok "cangen" cangen -g 0 -p 1000 -n "$n" -I 321 -L i -D i "$A"
+	cangen -g 0 -p 1000 -n "$n" -I 321 -L i -D i "$A" >/dev/null &
+	from_bus t "$A" "$n" 123#1122
+	wait $! || fail "cangen"
 	got "$GS_TMP/frames" $((2 * n))
 	stop_capture
 }
@@ -196,7 +197,7 @@ test_kept() {
 		frames_go
 		emu_ok usbreset id=a
 		ok "reset" usb-reset "$(usb_node a)"
-		wait_for 20 "start after reset" is 1 emu_status a:0 started
+		on_bus "$A" a:0
 		eq "rings after reset" "$(rings "$A")" "9/$RX_MAX 5/32"
 		eq "RX slots" "$(intf_stat a pool_rx/capacity)" 9
 		eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 5
