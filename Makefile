@@ -18,8 +18,9 @@
 #	make soak		an hour (MINUTES=60) of traffic in which one transfer
 #				in a hundred goes wrong, in UML
 #	make long		1,000 unplugs, 10,000 times up and down, 1,000 binds,
-#				all in two-way traffic, in UML, and 200 times asleep
-#				in QEMU
+#				all in two-way traffic, 100,000 fuzzed transfers and
+#				a failure at each single allocation, in UML, and 200
+#				times asleep in QEMU
 #	make stress		everything at once, in UML and in QEMU with two CPUs
 #	make coverage		lines and branches that the tests in UML reach
 #	make compare		what the kernel's gs_usb and gs_usb_ng make of an adapter
@@ -90,6 +91,9 @@ long:
 	@GS_TEST_UPS=10000 GS_TEST_BINDS=1000 GS_TEST_UNPLUGS=1000 GS_TIMEOUT=14400 \
 		selftests/guest/run --guest uml612 --notes selftests/long/rounds.sh \
 		selftests/tests/unplug.sh
+	@GS_TEST_TRANSFERS=100000 GS_TEST_SITES=1 GS_TIMEOUT=14400 \
+		selftests/guest/run --guest uml612 --notes selftests/tests/fuzz.sh \
+		selftests/tests/faults.sh
 	@GS_TEST_SUSPENDS=200 GS_TIMEOUT=14400 \
 		selftests/guest/run --guest qemu612 --notes selftests/tests/suspend.sh
 
