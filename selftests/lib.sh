@@ -153,7 +153,8 @@ gs_now() {
 	local up
 
 	read -r up _ </proc/uptime
-	GS_NOW=${up/./}
+	# in the first second it begins with a zero
+	GS_NOW=$((10#${up/./}))
 }
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds; fails the subtest when that takes too

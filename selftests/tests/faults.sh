@@ -140,6 +140,25 @@ test_open() {
 	talk
 }
 
+# The protocol of CANable 2.5 has pools and transfers of its own
+test_open_elm() {
+	local protocol
+
+	one canable25
+	protocol=$GS_USB/devices/$INTF/protocol
+	sites 1 1 "write:$protocol:elm" "write:$protocol:legacy"
+	set_to "$protocol" elm
+	up_fd "$A"
+	down "$A"
+	closed
+	sites 20 1 "up:$A" "down:$A" "${CLOSED[@]}"
+	up_fd "$A"
+	sites 3 1 "send:$A" none "$STATS/tx_pool_in_use"
+	talk
+	down "$A"
+	pools_empty a
+}
+
 # What can't be said to the device for want of memory doesn't keep the interface open
 test_close() {
 	local again
@@ -468,7 +487,7 @@ test_submit_reset() {
 	all_in_flight
 }
 
-ktap_run test_probe test_open test_close test_unbind test_reset test_send test_receive_in_place \
+ktap_run test_probe test_open test_open_elm test_close test_unbind test_reset test_send test_receive_in_place \
 	test_receive_copied test_state_without_skb \
 	test_restart_without_memory test_in_halt_without_memory test_out_halt_without_memory \
 	test_submit_in_rows test_submit_send test_submit_open test_submit_reset
