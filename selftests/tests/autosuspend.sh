@@ -5,7 +5,8 @@
 # come back from that, and whatever needs it wakes it.
 #
 # The system's sleep can't be tried here: dummy_hcd's device side goes to sleep with it, which is
-# an unplugged cable to the host. suspend.sh has it.
+# an unplugged cable to the host, and so does the emulator, as any other process. suspend.sh has it
+# in QEMU.
 #
 # guests: uml612
 # timeout: 150
