@@ -126,24 +126,30 @@ begins() {
 
 # Five frames each way within half a second
 works() {
-	local tx rx until
+	local stats=/sys/class/net/$A/statistics tx rx until
 
-	tx=$(link_stat "$A" tx_packets)
-	rx=$(link_stat "$A" rx_packets)
+	gs_read "$stats/tx_packets"
+	tx=$((GS_VALUE + 5))
+	gs_read "$stats/rx_packets"
+	rx=$((GS_VALUE + 5))
 	emu send bus=t frame=7FF#1122 count=5 >/dev/null
 	timeout -s KILL 2 cangen -g 0 -p 100 -n 5 -I 123 -L i -D i "$A" >/dev/null 2>&1
 	gs_now
 	until=$((GS_NOW + 50))
 	while gs_now && [ "$GS_NOW" -lt "$until" ]; do
-		[ "$(link_stat "$A" tx_packets)" -ge $((tx + 5)) ] &&
-			[ "$(link_stat "$A" rx_packets)" -ge $((rx + 5)) ] && return 0
+		gs_read "$stats/tx_packets"
+		if [ "${GS_VALUE:-0}" -ge "$tx" ]; then
+			gs_read "$stats/rx_packets"
+			[ "${GS_VALUE:-0}" -lt "$rx" ] || return 0
+		fi
 		gs_pause
 	done
 	return 1
 }
 
 same_interface() {
-	[ "$(cat "/sys/class/net/$A/ifindex" 2>/dev/null)" = "$INDEX" ]
+	gs_read "/sys/class/net/$A/ifindex"
+	[ "$GS_VALUE" = "$INDEX" ]
 }
 
 # Frames both ways, so that what is to go wrong does
