@@ -650,9 +650,9 @@ static bool gs_usb_ng_starves(struct gs_channel *ch)
  */
 static enum gs_sign gs_usb_ng_stuck(struct gs_channel *ch, const struct gs_channel *first)
 {
-	/* Others may have wanted a look just after the first one */
+	/* Others may have wanted a look just after the one that doubted it */
 	if (ch->doubted != ch->view.oldest ||
-	    time_before(jiffies, ch->doubted_since + GS_LOOK_AGAIN) ||
+	    time_before(jiffies, ch->doubt_stamp + GS_LOOK_AGAIN) ||
 	    (ch->view.hung && ch != first) || gs_usb_ng_starves(ch))
 		return GS_SIGN_OVERDUE;
 	if (ch->view.hung)
@@ -839,8 +839,10 @@ static unsigned long gs_usb_ng_channel_look(struct gs_channel *ch, const struct 
 	switch (then.action) {
 	case GS_ACT_LOOK_AGAIN:
 		gs_usb_ng_count(ch, GS_CH_TX_DOUBTED);
+		if (then.health != before || ch->doubted != ch->view.oldest)
+			ch->doubt_stamp = jiffies;
 		gs_usb_ng_doubt(ch);
-		left = ch->doubted_since + GS_LOOK_AGAIN - jiffies;
+		left = ch->doubt_stamp + GS_LOOK_AGAIN - jiffies;
 		return left > 0 ? left : GS_LOOK_AGAIN;
 	case GS_ACT_RESTART:
 		gs_usb_ng_unstick(ch, before >= GS_RESTARTED, until);
@@ -1021,7 +1023,7 @@ static int gs_usb_ng_revive(struct gs_usb_ng *dev, unsigned long until)
 
 	if (!ret && !dev->reset_asked && READ_ONCE(dev->reset_told)) {
 		WRITE_ONCE(dev->reset_told, false);
-		dev_info(&dev->intf->dev, "started again after the USB reset\n");
+		dev_info(&dev->intf->dev, "programmed anew after the USB reset\n");
 	}
 
 	return ret;

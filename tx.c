@@ -26,7 +26,9 @@
 #include "gs_usb_ng.h"
 #include "zerocopy.h"
 
-/* A frame that was overtaken is given up after so many times its age even if IN transfers fail */
+/* A frame that was overtaken is given up after so many times its age even if IN transfers fail; and
+ * that it was missed so long ago says nothing any more
+ */
 #define GS_TX_PATIENCE	4
 
 /* The id of a slot's next frame */
@@ -688,23 +690,27 @@ void gs_usb_ng_tx_lost(struct gs_channel *ch)
 }
 
 /* A frame is about to be given up. Not before it was missed for a while: a host, or a device, that
- * stood still for a second may be just about to come to its echo. While IN transfers fail, and none
- * succeeds, nothing can be missed, but that is no reason to wait for ever.
+ * stood still for a second may be just about to come to its echo. While IN transfers that failed
+ * wait to be tried again nothing can be missed, but that is no reason to wait for ever.
  */
 static bool gs_usb_ng_tx_is_sure(struct gs_channel *ch, struct gs_tx_frame *frame,
 				 unsigned long age)
 {
-	bool failing = READ_ONCE(ch->dev->rx_backoff) &&
-		       time_before(jiffies, READ_ONCE(frame->sent) + GS_TX_PATIENCE * age);
-	unsigned long left;
+	unsigned long patience = GS_TX_PATIENCE * age;
+	unsigned long left = GS_LOOK_AGAIN;
 
-	if (failing || !test_and_set_bit(GS_TX_MISSED, &frame->state))
+	if (delayed_work_pending(&ch->dev->rx_retry) &&
+	    time_before(jiffies, READ_ONCE(frame->sent) + patience)) {
+		clear_bit(GS_TX_MISSED, &frame->state);
+	} else if (!test_and_set_bit(GS_TX_MISSED, &frame->state) ||
+		   time_after(jiffies, frame->missed + patience)) {
 		frame->missed = jiffies;
-
-	/* Others may have wanted a look in the meantime */
-	left = frame->missed + GS_LOOK_AGAIN - jiffies;
-	if ((long)left <= 0)
-		return true;
+	} else {
+		/* Others may have wanted a look in the meantime */
+		left = frame->missed + GS_LOOK_AGAIN - jiffies;
+		if ((long)left <= 0)
+			return true;
+	}
 
 	ch->view.due = min(ch->view.due, left);
 	return false;

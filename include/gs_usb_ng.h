@@ -240,6 +240,7 @@ struct gs_tx_view {
  * @view: M: what has become of the frames in flight
  * @doubted: M: gs_tx_view.oldest at the last look that found frames overdue
  * @doubted_since: M: jiffies of the first such look at that frame
+ * @doubt_stamp: M: jiffies of the first of those that now have @health doubted
  * @doubted_frames: M: frames received until then
  * @doubted_bytes: M: data bytes in them
  * @mute: M: times in a row that GET_STATE was not answered since the channel was started
@@ -288,6 +289,7 @@ struct gs_channel {
 	struct gs_tx_view view;
 	unsigned long doubted;
 	unsigned long doubted_since;
+	unsigned long doubt_stamp;
 	unsigned long doubted_frames;
 	unsigned long doubted_bytes;
 	unsigned int mute;
@@ -388,7 +390,7 @@ enum gs_generation {
  * @resets: USB resets of this spell of trouble; works on @wq, and post_reset
  * @reset_stamp: jiffies of the last of them; same
  * @reset_asked: we have asked for one; same
- * @reset_told: X: the log has told of one, and not yet that the device was started after it
+ * @reset_told: X: the log has told of one, and not yet that the device was programmed after it
  * @wq: ordered; runs every work item of the device but the CAN core's
  * @debugfs: I: the adapter's directory, made last
  * @log: X: bounds what the device can have written to the log

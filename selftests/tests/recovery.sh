@@ -532,7 +532,7 @@ test_dead() {
 	wait_for 20 "USB reset by the core" is 1 usb_resets
 	on_bus "$A" a:0
 	eq "lines as it begins" "$(log_count "no answer to any request, USB reset")" 1
-	wait_for 20 "line as it ends" log_has "started again after the USB reset"
+	wait_for 20 "line as it ends" log_has "programmed anew after the USB reset"
 	carrier "$A"
 	send_frames 10
 	balance 21
