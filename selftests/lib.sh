@@ -395,6 +395,12 @@ replug() {
 	wait_for 20 "driver bound again to adapter $1" gs_bound "$1"
 }
 
+# bound_anew ID NODE: the same, and the device has another usb_node than that. One that goes may still
+# look complete.
+bound_anew() {
+	gs_bound "$1" && [ "$(usb_node "$1")" != "$2" ]
+}
+
 # netdev ID [CHANNEL]: name of the channel's interface
 netdev() {
 	local n

@@ -145,7 +145,8 @@ test_open_elm() {
 	local protocol
 
 	one canable25
-	protocol=$GS_USB/devices/$INTF/protocol
+	# the same file by a path without a colon
+	protocol=/sys/class/net/$A/device/protocol
 	sites 1 1 "write:$protocol:elm" "write:$protocol:legacy"
 	set_to "$protocol" elm
 	up_fd "$A"
@@ -205,11 +206,6 @@ test_reset() {
 reset_sites() {
 	local n=1 step=$1 said failed=0 gone=0 node
 
-	# by another number: the one that goes may still look complete
-	anew() {
-		gs_bound a && [ "$(usb_node a)" != "$node" ]
-	}
-
 	[ "${GS_TEST_SITES:-}" != 1 ] || step=1
 	while :; do
 		node=$(usb_node a)
@@ -219,7 +215,7 @@ reset_sites() {
 		n=$((${said%% *} + step))
 		failed=$((failed + ${said#*failed=}))
 		gone=$((gone + 1))
-		wait_for 20 "driver bound anew" anew
+		wait_for 20 "driver bound anew" bound_anew a "$node"
 		A=$(netdev a) || fail "no interface"
 		is_up "$A" || up_fd "$A"
 	done

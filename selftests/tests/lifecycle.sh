@@ -150,13 +150,16 @@ test_unplug_cannectivity() { unplug_replug cannectivity; }
 
 # Unplugged right after plugging in, while probe is at work
 test_unplug_in_probe() {
-	local round
+	local round node
 
 	one candlelight-fd
+	node=$(usb_node a)
 	for round in 1 2 3 4 5; do
 		emu_ok unplug id=a
 		emu_ok plug id=a
 	done
+	wait_for 30 "driver bound" bound_anew a "$node"
+	# that may have been one of those that went again
 	replug a
 	find_a
 	up "$A"

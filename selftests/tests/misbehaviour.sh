@@ -110,12 +110,18 @@ plug() {
 	bring_up "$A"
 	bring_up "$B"
 	wait_for 20 "frames both ways" works
+	emu_ok send bus=u frame=7AA#1122 count=1000000 gap=10000
+	other_works
+	begins
+}
+
+# The second channel's frames, both ways, all the time
+other_works() {
 	capture "$GS_TMP/other" "$B"
 	cangen -g 10 -p 1000 -I 6BB -L i -D i "$B" >/dev/null 2>&1 &
 	OTHER=$!
-	emu_ok send bus=u frame=7AA#1122 count=1000000 gap=10000
-	wait_for 20 "frames of the other channel" has_lines 40 "$GS_TMP/other"
-	begins
+	wait_for 20 "frames of the other channel" grep -q ' 6BB#' "$GS_TMP/other"
+	wait_for 20 "frames for the other channel" grep -q ' 7AA#' "$GS_TMP/other"
 }
 
 # What the adapter does begins now, or what keeps it from working ends
@@ -158,16 +164,25 @@ provoke() {
 	timeout -s KILL 5 cangen -g 0 -p 100 -n "$1" -I 321 -L i -D i "$A" >/dev/null 2>&1
 }
 
-# The longest time that the other channel had no frame in one of the two directions, in GAP
+# The longest time that the other channel had no frame in one of the two directions until now, in GAP
 other_rests() {
+	local now=$EPOCHREALTIME
+
 	kill "$OTHER" 2>/dev/null
 	wait "$OTHER" 2>/dev/null
 	stop_capture
-	GAP=$(awk '
+	GAP=$(awk -v now="$now" '
 		{ t = substr($1, 2) + 0; id = substr($3, 1, 3) }
 		id in last && t - last[id] > most { most = t - last[id] }
 		{ last[id] = t }
-		END { print int(100 * most) }' "$GS_TMP/other")
+		END {
+			if (!("6BB" in last && "7AA" in last))
+				most = 9999
+			for (id in last)
+				if (now - last[id] > most)
+					most = now - last[id]
+			print int(100 * most)
+		}' "$GS_TMP/other")
 }
 
 # All frames that the driver was given (and not the stack, which drops what comes while there is no
@@ -216,6 +231,7 @@ judge() {
 	local began
 
 	TOOK=
+	SAID="doesn't recover"
 	gs_now
 	began=$GS_NOW
 	while gs_now && [ $((GS_NOW - began)) -lt $((PATIENCE * 100)) ]; do
@@ -438,6 +454,8 @@ unplug() {
 	INDEX=$(<"/sys/class/net/$A/ifindex")
 	bring_up "$A"
 	bring_up "$B"
+	stop_capture
+	other_works
 	outcome
 }
 

@@ -373,9 +373,9 @@ test_frozen() {
 	talk 3 0
 	for i in 1 2 3; do
 		ok "sleep" eval 'echo freeze >/sys/power/state'
-		log_has "device not started yet" || fail "nothing in the log"
-		wait_for 10 "start of channel 0" is 1 emu_status a:0 started
-		wait_for 10 "start of channel 1" is 1 emu_status a:1 started
+		eq "lines that say so" "$(log_count "device not started yet")" "$i"
+		on_bus "$A" a:0
+		on_bus "$(netdev a 1)" a:1
 		carrier "$A"
 		talk 3 $((6 * i))
 	done

@@ -240,11 +240,12 @@ isotp() {
 		receiver=$!
 		wait_for 10 "isotprecv on $to" gs_listens $((GS_LISTENERS + 1)) "$to" sff
 		said=$(timeout $((60 * GS_SLOW)) isotpsend -s 123 -d 456 -b "$@" "$from" \
-			<"$GS_TMP/pdu" 2>&1) || note "isotpsend: $said"
+			<"$GS_TMP/pdu" 2>&1 || echo "isotpsend: status $?")
 		wait_for 60 "end of isotprecv" not kill -0 "$receiver"
 		said+=$(<"$GS_TMP/said")
-		[[ $said = *"timed out"* || $said = *"Communication error"* ]] || break
-		note "isotp: $said"
+		[ -z "$said" ] || note "isotp: $said"
+		[ -n "$said" ] || break
+		[[ $said = *"timed out"* || $said = *"Communication error"* ]] || fail "isotp: $said"
 	done
 	tr -d ' \n' <"$GS_TMP/pdu" | tr a-f A-F >"$GS_TMP/a"
 	tr -d ' \n' <"$GS_TMP/pdu.received" | tr a-f A-F >"$GS_TMP/b"
