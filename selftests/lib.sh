@@ -173,6 +173,8 @@ wait_for() {
 		last=$GS_NOW
 		gs_pause
 	done
+	# not what the last pause came to
+	return 0
 }
 
 # Let others run before looking again: a read that nothing answers, not a process.
