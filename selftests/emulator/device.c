@@ -258,6 +258,9 @@ void device_bus_reset(struct device *dev)
 		f = TAILQ_FIRST(&dev->pair[i].in_fifo);
 		if (!f)
 			continue;
+		/* the host may send another once it has missed this one */
+		if (f->echo)
+			referee_gone(f->ch, f->echo_id);
 		TAILQ_REMOVE(&dev->pair[i].in_fifo, f, link);
 		dev->pair[i].in_len--;
 		frame_put(f);
