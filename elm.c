@@ -251,6 +251,7 @@ bool gs_elm_in_next(struct gs_elm_in *in, struct gs_elm_msg *msg)
 	switch (msg->type) {
 	case GS_ELM_TX_ECHO:
 		msg->marker = raw[2];
+		rx->echo_id = gs_elm_echo_id(raw[2]);
 		ts = raw + GS_ELM_TX_ECHO_LEN;
 		break;
 	case GS_ELM_RX_FRAME:

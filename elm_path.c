@@ -255,12 +255,6 @@ void gs_usb_ng_elm_tx(struct gs_channel *ch, struct gs_dma_slot *slot, struct sk
 		gs_usb_ng_poll_soon(dev);
 }
 
-static void gs_usb_ng_elm_echo(struct gs_channel *ch, struct gs_elm_msg *msg, u64 hwtstamp)
-{
-	msg->rx.echo_id = gs_elm_echo_id(msg->marker);
-	gs_usb_ng_tx_echo(ch, &msg->rx, hwtstamp);
-}
-
 static void gs_usb_ng_elm_error(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 hwtstamp)
 {
 	struct gs_wire_error err;
@@ -332,7 +326,7 @@ unsigned int gs_usb_ng_elm_rx(struct gs_channel *ch, const void *buf, unsigned i
 		hwtstamp = gs_usb_ng_rx_time(dev, &msg.rx);
 		switch (msg.type) {
 		case GS_ELM_TX_ECHO:
-			gs_usb_ng_elm_echo(ch, &msg, hwtstamp);
+			gs_usb_ng_tx_echo(ch, &msg.rx, hwtstamp);
 			break;
 		case GS_ELM_RX_FRAME:
 			gs_usb_ng_elm_frame(ch, &msg.rx, hwtstamp);

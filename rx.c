@@ -117,22 +117,26 @@ static void gs_usb_ng_rx_refuse(struct gs_usb_ng *dev, const struct gs_wire_rx *
 /**
  * gs_usb_ng_rx_ask_clock() - time of a frame that gs_clock_near() doesn't know
  * @dev: the adapter
- * @us: timestamp of the frame
+ * @rx: the frame; echo_id and ts_us are looked at
+ *
+ * Firmware of the ELM family extends the 16 bits that its controller gives an echo, and may be
+ * 65.5 ms off with it (protocol.md 5.1).
  *
  * Context: The poll.
  * Return: nanoseconds of CLOCK_REALTIME
  */
-noinline u64 gs_usb_ng_rx_ask_clock(struct gs_usb_ng *dev, u32 us)
+noinline u64 gs_usb_ng_rx_ask_clock(struct gs_usb_ng *dev, const struct gs_wire_rx *rx)
 {
+	bool exact = !dev->profile->elm || rx->echo_id == GS_ECHO_ID_RX;
 	u64 mono = ktime_get_ns();
 
 	/* The first frame ties the clock: the TIMESTAMP request may be answered with a stale
 	 * time, or with 0 always (candleLight on STM32F4)
 	 */
 	if (unlikely(!READ_ONCE(dev->clock.started)))
-		gs_clock_start(&dev->clock, us, mono, ktime_get_real_ns());
+		gs_clock_start(&dev->clock, rx->ts_us, mono, ktime_get_real_ns());
 
-	return gs_clock_frame(&dev->clock, us, mono, jiffies);
+	return gs_clock_frame(&dev->clock, rx->ts_us, exact, mono, jiffies);
 }
 
 /* One flag stands for one or more frames that the device had no room for */

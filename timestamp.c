@@ -7,8 +7,9 @@
  * the device measured a moment apart stays apart, to within GS_CLOCK_PPM and GS_CLOCK_SLEW_PPM.
  *
  * What steers it are moments known by both clocks. A value of the device is always seen later than
- * it was true, by a transfer, a poll, a USB frame, or a queue; never earlier. So of all values in a
- * window of time the most punctual one is taken for a mark. The drift is the slope from an old mark
+ * it was true, by a transfer, a poll, a USB frame, or a queue; never earlier, but for the echoes of
+ * one firmware, which steer nothing. So of all values in a window of time the most punctual one is
+ * taken for a mark. The drift is the slope from an old mark
  * to the newest, and what the line is off at the newest is made up for slowly.
  *
  * How often the 32 bits have wrapped (every 71 minutes and 35 seconds), and whether a value is to
@@ -295,15 +296,17 @@ bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 asked_ns, u64 mono_ns)
 	return taken;
 }
 
-u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns, unsigned long now)
+u64 gs_clock_frame(struct gs_clock *clk, u32 us, bool exact, u64 mono_ns, unsigned long now)
 {
 	u64 ns = 0;
 
 	spin_lock(&clk->lock);
 	if (clk->started) {
 		if (gs_clock_accept(clk, us, mono_ns)) {
-			gs_clock_note(clk);
-			gs_clock_steer(clk);
+			if (likely(exact)) {
+				gs_clock_note(clk);
+				gs_clock_steer(clk);
+			}
 			ns = gs_clock_line(clk, clk->known.us);
 			clk->near_ns = ns;
 			clk->near_us = us;
@@ -317,7 +320,8 @@ u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns, unsigned long now)
 		/* Even after one that was refused: a counter that started again must not come
 		 * within the tolerance just by going on
 		 */
-		clk->frame_ns = mono_ns;
+		if (likely(exact))
+			clk->frame_ns = mono_ns;
 	}
 	spin_unlock(&clk->lock);
 

@@ -97,8 +97,8 @@ struct gs_elm_in {
  * @type: GS_ELM_RX_FRAME, _TX_ECHO, _ERROR, _BUS_LOAD or _STRING
  * @marker: of an echo
  * @percent: of a bus load report
- * @rx: a received frame as the legacy framing has it; an error as its error frame; has_ts and ts_us
- *	of an echo. Its channel is 0.
+ * @rx: a received frame as the legacy framing has it; an error as its error frame; echo_id, has_ts
+ *	and ts_us of an echo. Its channel is 0.
  */
 struct gs_elm_msg {
 	u8 type;

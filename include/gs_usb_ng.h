@@ -616,7 +616,7 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev);
 void gs_usb_ng_rx_close(struct gs_usb_ng *dev);
 void gs_usb_ng_rx_submit(struct gs_usb_ng *dev, struct gs_dma_slot *slot, gfp_t gfp);
 void gs_usb_ng_poll_soon(struct gs_usb_ng *dev);
-u64 gs_usb_ng_rx_ask_clock(struct gs_usb_ng *dev, u32 us);
+u64 gs_usb_ng_rx_ask_clock(struct gs_usb_ng *dev, const struct gs_wire_rx *rx);
 
 static __always_inline u64 gs_usb_ng_rx_time(struct gs_usb_ng *dev, const struct gs_wire_rx *rx)
 {
@@ -627,7 +627,7 @@ static __always_inline u64 gs_usb_ng_rx_time(struct gs_usb_ng *dev, const struct
 
 	ns = gs_clock_near(&dev->clock, rx->ts_us, jiffies);
 
-	return likely(ns) ? ns : gs_usb_ng_rx_ask_clock(dev, rx->ts_us);
+	return likely(ns) ? ns : gs_usb_ng_rx_ask_clock(dev, rx);
 }
 
 /* elm_path.c */

@@ -41,7 +41,7 @@ struct gs_clock_mark {
  * struct gs_clock - the one clock of a device
  * @lock: guards all but near and near_*; taken in softirq and process context
  * @known: latest known device time, extended from 32 bits, and when it was known
- * @frame_ns: CLOCK_MONOTONIC of the last frame
+ * @frame_ns: CLOCK_MONOTONIC of the last frame that may steer
  * @sample: latest answer to the TIMESTAMP request
  * @started: gs_clock_start() has been called; before that frames get no time
  * @real_ns: CLOCK_REALTIME minus CLOCK_MONOTONIC when it was
@@ -165,6 +165,8 @@ static inline u64 gs_clock_near(const struct gs_clock *clk, u32 us, unsigned lon
  * gs_clock_frame() - time of a frame
  * @clk: the clock
  * @us: timestamp of the frame; may be a little older than one seen before
+ * @exact: it was true when the device had the frame; otherwise it has its place on the line, which
+ *	other frames and answers to requests steer
  * @mono_ns: CLOCK_MONOTONIC now
  * @now: jiffies
  *
@@ -174,6 +176,6 @@ static inline u64 gs_clock_near(const struct gs_clock *clk, u32 us, unsigned lon
  * Context: softirq, one at a time. Takes and releases clk->lock.
  * Return: nanoseconds of CLOCK_REALTIME, 0 when the clock is not started.
  */
-u64 gs_clock_frame(struct gs_clock *clk, u32 us, u64 mono_ns, unsigned long now);
+u64 gs_clock_frame(struct gs_clock *clk, u32 us, bool exact, u64 mono_ns, unsigned long now);
 
 #endif /* GS_USB_NG_TIMESTAMP_H */
