@@ -826,12 +826,15 @@ static int gs_usb_ng_tdc_limits(struct gs_channel *ch)
 		return -EINVAL;
 	}
 
-	limits->tdco_min = le32_to_cpu(tdc.tdco_min);
+	/* candleLight's ranges begin at 0, which it takes for "off" alone: with automatic or manual
+	 * compensation it ignores the request, and then START (protocol.md 7.3)
+	 */
+	limits->tdco_min = max(le32_to_cpu(tdc.tdco_min), 1U);
 	limits->tdco_max = le32_to_cpu(tdc.tdco_max);
 	limits->tdcf_min = le32_to_cpu(tdc.tdcf_min);
 	limits->tdcf_max = le32_to_cpu(tdc.tdcf_max);
 	if (le32_to_cpu(tdc.mode) & GS_TDC_MANUAL) {
-		limits->tdcv_min = le32_to_cpu(tdc.tdcv_min);
+		limits->tdcv_min = max(le32_to_cpu(tdc.tdcv_min), 1U);
 		limits->tdcv_max = le32_to_cpu(tdc.tdcv_max);
 		ch->can.ctrlmode_supported |= CAN_CTRLMODE_TDC_MANUAL;
 	}

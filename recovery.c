@@ -618,13 +618,22 @@ static void gs_usb_ng_refresh_tdcv(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
 	struct gs_device_tdc tdc;
+	int err;
 
 	mutex_lock(&dev->lock);
 	WRITE_ONCE(ch->tdcv_stamp, jiffies);
+	if (!ch->running || READ_ONCE(dev->silence))
+		goto out_unlock;
+
+	err = gs_usb_ng_get_tdc(dev, ch->index, &tdc, jiffies + GS_ASK_TIMEOUT);
 	/* candleLight may say "off" because of what an earlier request left in its buffer */
-	if (ch->running && !gs_usb_ng_get_tdc(dev, ch->index, &tdc, jiffies + GS_ASK_TIMEOUT) &&
-	    le32_to_cpu(tdc.mode) == GS_TDC_AUTO)
+	if (!err && le32_to_cpu(tdc.mode) == GS_TDC_AUTO)
 		WRITE_ONCE(ch->tdcv, min(le32_to_cpu(tdc.tdcv), (u32)INT_MAX));
+	/* Whoever dumps every second must not have the lock held for half of the time */
+	if (err == -ETIMEDOUT)
+		WRITE_ONCE(ch->tdcv_stamp, jiffies + GS_MUTE_PAUSE);
+
+out_unlock:
 	mutex_unlock(&dev->lock);
 }
 
