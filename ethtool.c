@@ -84,6 +84,7 @@ static int gs_usb_ng_set_ringparam(struct net_device *netdev, struct ethtool_rin
 		return -EINVAL;
 	}
 
+	gs_usb_ng_hurry(dev);
 	mutex_lock(&dev->lock);
 	if (ring->rx_pending != dev->rx_ring && dev->n_open) {
 		NL_SET_ERR_MSG_MOD(extack, "the RX ring serves all channels, take them down first");
@@ -97,6 +98,7 @@ static int gs_usb_ng_set_ringparam(struct net_device *netdev, struct ethtool_rin
 		gs_usb_ng_share(dev);
 	}
 	mutex_unlock(&dev->lock);
+	gs_usb_ng_hurry_done(dev);
 
 	return err;
 }
