@@ -71,6 +71,9 @@
 #define GS_START_LATE		1
 #define GS_STARTS_FAIL		(3 * GS_START_FAULT)
 
+/* Channels whose restart fails are tried again so many a second */
+#define GS_RESTARTS_AT_ONCE	4
+
 /* What a device is reminded of, and doesn't take so often, it goes without */
 #define GS_REMIND_TRIES		3
 
@@ -409,6 +412,42 @@ int gs_usb_ng_remind(struct gs_usb_ng *dev, unsigned long until)
 	return err;
 }
 
+/* Would a USB reset cost no channel its frames? */
+static bool gs_usb_ng_none_runs(const struct gs_usb_ng *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->n_channels; i++)
+		if (dev->ch[i]->running)
+			return false;
+
+	return true;
+}
+
+/* A channel that is up could not be started. If that goes on, and costs nobody else his frames, the
+ * device is reset. Returns true if it has gone on for long enough.
+ */
+static bool gs_usb_ng_start_failed(struct gs_channel *ch, int err, s64 no_answers)
+{
+	struct gs_usb_ng *dev = ch->dev;
+	struct gs_decision then;
+
+	ch->start_fails += gs_usb_ng_is_its_fault(dev, err, no_answers) ? GS_START_FAULT :
+									  GS_START_LATE;
+	if (ch->start_fails < GS_STARTS_FAIL)
+		return false;
+
+	if (!gs_usb_ng_none_runs(dev))
+		return true;
+	then = gs_decide(dev->health, GS_SIGN_NO_START);
+	/* The carrier stays off until a start has succeeded */
+	if (then.action == GS_ACT_USB_RESET &&
+	    gs_usb_ng_usb_reset(dev, "no channel can be started"))
+		ch->start_fails = GS_START_LATE;
+
+	return true;
+}
+
 /* Start a channel that is up and stopped. The tick tries again if it can't be. Without carrier the
  * network core throws away what is queued, and counts none of it: not for bad luck.
  */
@@ -423,9 +462,7 @@ static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
 		return 0;
 	}
 
-	ch->start_fails += gs_usb_ng_is_its_fault(ch->dev, err, no_answers) ? GS_START_FAULT :
-									      GS_START_LATE;
-	if (err == -EPIPE || ch->start_fails >= GS_STARTS_FAIL)
+	if (gs_usb_ng_start_failed(ch, err, no_answers) || err == -EPIPE)
 		netif_carrier_off(ch->netdev);
 	gs_usb_ng_look(ch->dev, GS_LOOK_PATIENTLY);
 
@@ -446,7 +483,8 @@ void gs_usb_ng_restart_later(struct gs_channel *ch)
 		return;
 	/* The last one failed, which the CAN core writes a line about each time */
 	if (!READ_ONCE(ch->running))
-		pause = max(pause, GS_RESTART_AGAIN_MS);
+		pause = max(pause, GS_RESTART_AGAIN_MS *
+			    DIV_ROUND_UP(READ_ONCE(ch->dev->n_open), GS_RESTARTS_AT_ONCE));
 	schedule_delayed_work(&ch->can.restart_work, msecs_to_jiffies(pause));
 }
 
@@ -469,6 +507,7 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 	struct gs_channel *ch = netdev_priv(netdev);
 	struct gs_usb_ng *dev = ch->dev;
 	unsigned long until;
+	s64 no_answers;
 	bool by_hand;
 	int err = 0;
 
@@ -493,12 +532,14 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 	}
 
 	clear_bit(GS_EV_SELF_RECOVERED, &ch->events);
+	no_answers = gs_usb_ng_no_answers(dev);
 	if (ch->running)
 		gs_usb_ng_channel_stop(ch, true, until);
 	err = gs_usb_ng_remind(dev, until);
 	if (!err)
 		err = gs_usb_ng_channel_start(ch, until);
 	if (err) {
+		gs_usb_ng_start_failed(ch, err, no_answers);
 		/* The CAN core leaves it at that; the next try is ours. Before 6.7 it leaves the
 		 * carrier on, too, which it would be surprised to find then.
 		 */
@@ -507,6 +548,8 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 		gs_usb_ng_restart_later(ch);
 	} else {
 		gs_usb_ng_channel_wake(ch);
+		if (gs_usb_ng_may_log(dev))
+			netdev_info(netdev, "restarted after bus-off\n");
 	}
 
 out_unlock:
@@ -525,6 +568,7 @@ static void gs_usb_ng_hold_bus_off(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
 	unsigned long until;
+	int err;
 
 	mutex_lock(&dev->lock);
 	until = jiffies + GS_ASK_TIMEOUT;
@@ -533,7 +577,8 @@ static void gs_usb_ng_hold_bus_off(struct gs_channel *ch)
 
 	if (ch->running)
 		gs_usb_ng_channel_stop(ch, false, until);
-	if (gs_usb_ng_channel_reset(ch, until) && !READ_ONCE(dev->gone)) {
+	err = gs_usb_ng_channel_reset(ch, until);
+	if (err && err != -EPIPE && !READ_ONCE(dev->gone)) {
 		set_bit(GS_EV_HOLD_BUS_OFF, &ch->events);
 		gs_usb_ng_look(dev, GS_LOOK_PATIENTLY);
 	}
@@ -701,7 +746,7 @@ static bool gs_usb_ng_held_up(const struct gs_usb_ng *dev)
 	for (i = 0; i < dev->n_channels; i++) {
 		ch = dev->ch[i];
 		if (ch->running && READ_ONCE(ch->can.state) >= CAN_STATE_ERROR_PASSIVE &&
-		    !gs_usb_ng_one_shot(ch))
+		    gs_dma_pool_in_use(ch->tx_pool) && !gs_usb_ng_one_shot(ch))
 			return true;
 	}
 
@@ -936,9 +981,23 @@ static void gs_usb_ng_give_up(struct gs_usb_ng *dev)
 	gs_usb_ng_rx_close(dev);
 }
 
+/* Does an OUT transfer not end? As the last look at the channels has found. */
+static bool gs_usb_ng_out_hangs(const struct gs_usb_ng *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->n_channels; i++)
+		if (dev->ch[i]->running && dev->ch[i]->view.age == GS_TX_OLD &&
+		    dev->ch[i]->view.hung)
+			return true;
+
+	return false;
+}
+
 /* The device has left a request without an answer: is it still there? It is if frames come in by
- * themselves, whatever has become of the request. Returns 0 if there is nothing against looking
- * further, or jiffies until it shall be asked again.
+ * themselves, whatever has become of the request; but one that takes neither frames nor requests
+ * any more is reset all the same. Returns 0 if there is nothing against looking further, or jiffies
+ * until it shall be asked again.
  */
 static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 {
@@ -948,6 +1007,7 @@ static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 	struct gs_decision then;
 	enum gs_leave leave;
 	s64 no_answers, rx;
+	bool heard;
 	int err;
 
 	if (likely(!silence))
@@ -962,14 +1022,14 @@ static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 		if (err != -ETIMEDOUT)
 			WRITE_ONCE(dev->silence, silence + 1);
 		rx = atomic64_read(&dev->stat[GS_DEV_RX_TRANSFERS]);
-		if (rx != READ_ONCE(dev->silence_rx)) {
-			WRITE_ONCE(dev->silence_rx, rx);
+		heard = rx != READ_ONCE(dev->silence_rx);
+		WRITE_ONCE(dev->silence_rx, rx);
+		if (heard && (silence < GS_SILENT_FOR_GOOD || !gs_usb_ng_out_hangs(dev)))
 			return GS_LOOK_PATIENTLY;
-		}
 		leave = gs_decide_reset(&dev->resets, jiffies_to_msecs(jiffies - dev->reset_stamp));
 		if (leave == GS_LEAVE_LATER)
 			return GS_ASK_AGAIN;
-		if (leave == GS_LEAVE_NEVER && silence < GS_SILENT_FOR_GOOD)
+		if (leave == GS_LEAVE_NEVER && (heard || silence < GS_SILENT_FOR_GOOD))
 			return GS_LOOK_PATIENTLY;
 		sign = leave == GS_LEAVE_NOW ? GS_SIGN_NO_ANSWER : GS_SIGN_NO_ANSWER_SPENT;
 	}

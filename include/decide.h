@@ -57,6 +57,7 @@ enum gs_sign {
 	GS_SIGN_NO_ANSWER,		/* nor does anything come in by itself */
 	GS_SIGN_NO_ANSWER_SPENT,	/* and all the USB resets that it gets have been made */
 	GS_SIGN_ANSWER,
+	GS_SIGN_NO_START,		/* it answers, but no channel can be started */
 	GS_SIGN_RESET,			/* a USB reset was made, by whomever */
 
 	GS_SIGN_NUM

@@ -19,28 +19,28 @@ static const struct {
 	const char *device;
 } rows[] = {
 	/* quiet echo overtaken mixed-up overdue same deaf hung no-partner bus-off unknown,
-	 * fail halt only-fail good, no-answer no-answer-spent answer reset
+	 * fail halt only-fail good, no-answer no-answer-spent answer no-start reset
 	 */
 	{ GS_HEALTHY,
-	  "H. H. H. 1R Dl Dl Dl Dl W. HB W. ", "Ft Fc H. H. ", "Sl Sl H. H." },
+	  "H. H. H. 1R Dl Dl Dl Dl W. HB W. ", "Ft Fc H. H. ", "Sl Sl H. HU H." },
 	{ GS_DOUBTED,
-	  "H. H. H. 1R Dl 1R 1R 1R W. HB W. ", "D. D. D. D. ", "D. D. D. D." },
+	  "H. H. H. 1R Dl 1R 1R 1R W. HB W. ", "D. D. D. D. ", "D. D. D. D. D." },
 	{ GS_WAITING,
-	  "H. H. H. 1R Dl Dl Dl Dl W. HB W. ", "W. W. W. W. ", "W. W. W. W." },
+	  "H. H. H. 1R Dl Dl Dl Dl W. HB W. ", "W. W. W. W. ", "W. W. W. W. W." },
 	{ GS_RESTARTED,
-	  "1. Hg Hg 1R 2l 2l 2l 2l W. HB W. ", "1. 1. 1. 1. ", "1. 1. 1. 1." },
+	  "1. Hg Hg 1R 2l 2l 2l 2l W. HB W. ", "1. 1. 1. 1. ", "1. 1. 1. 1. 1." },
 	{ GS_DOUBTED_AGAIN,
-	  "1. Hg Hg 1R 2l 3R 3R 3U W. HB W. ", "2. 2. 2. 2. ", "2. 2. 2. 2." },
+	  "1. Hg Hg 1R 2l 3R 3R 3U W. HB W. ", "2. 2. 2. 2. ", "2. 2. 2. 2. 2." },
 	{ GS_RESTARTED_AGAIN,
-	  "3. Hg Hg 1R 4l 4l 4l 4l W. HB W. ", "3. 3. 3. 3. ", "3. 3. 3. 3." },
+	  "3. Hg Hg 1R 4l 4l 4l 4l W. HB W. ", "3. 3. 3. 3. ", "3. 3. 3. 3. 3." },
 	{ GS_DOUBTED_STILL,
-	  "3. Hg Hg 1R 4l 3R 3U 3U W. HB W. ", "4. 4. 4. 4. ", "4. 4. 4. 4." },
+	  "3. Hg Hg 1R 4l 3R 3U 3U W. HB W. ", "4. 4. 4. 4. ", "4. 4. 4. 4. 4." },
 	{ GS_FAILING,
-	  "F. F. F. F. F. F. F. F. F. F. F. ", "Ft Fc FU Hg ", "F. F. F. F." },
+	  "F. F. F. F. F. F. F. F. F. F. F. ", "Ft Fc FU Hg ", "F. F. F. F. F." },
 	{ GS_SILENT,
-	  "S. S. S. S. S. S. S. S. S. S. S. ", "S. S. S. S. ", "HU LG H. H." },
+	  "S. S. S. S. S. S. S. S. S. S. S. ", "S. S. S. S. ", "HU LG H. S. H." },
 	{ GS_LOST,
-	  "L. L. L. L. L. L. L. L. L. L. L. ", "L. L. L. L. ", "L. L. L. Hb" },
+	  "L. L. L. L. L. L. L. L. L. L. L. ", "L. L. L. L. ", "L. L. L. L. Hb" },
 };
 
 static void decide_table(struct kunit *test)

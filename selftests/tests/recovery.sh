@@ -573,6 +573,70 @@ test_gave_up() {
 	balance 31
 }
 
+# comes_back FRAMES: what helps is a USB reset, that and nothing else was made, and A, of which so many
+# frames were sent until now, goes on
+comes_back() {
+	wait_for 60 "USB reset" at_least 1 intf_stat a recovery/usb_resets
+	emu_all "fault id=a what=none" "usbreset id=a"
+	wait_for 30 "USB reset by the core" at_least 1 usb_resets
+	on_bus "$A" a:0
+	carrier "$A"
+	send_frames 20
+	balance $(($1 + 20))
+	eq "gave up" "$(intf_stat a recovery/gave_up)" 0
+}
+
+# It answers, but for the requests that would have the channel started anew. never_starts WORD...
+never_starts() {
+	one candlelight-fd
+	emu_all "fault id=a what=drop-echo n=1" "fault id=a req=2 count=1000000 $*"
+	ok "cansend" cansend "$A" 123#11
+	comes_back 1
+	log_has "no channel can be started, USB reset" || fail "nothing in the log"
+	eq "tx_packets" "$(link_stat "$A" tx_packets)" 20
+}
+
+test_never_starts() { never_starts what=timeout; }
+test_never_starts_refused() { never_starts what=stall; }
+
+# The same after bus-off
+test_never_restarts() {
+	one candlelight-fd
+	down "$A"
+	up "$A" restart-ms 100
+	emu_all "fault id=a what=timeout req=2 count=1000000" "busoff id=a ch=0"
+	comes_back 0
+	eq "bus-off" "$(link_json "$A" .linkinfo.info_xstats.bus_off)" 1
+	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 1
+}
+
+# While another channel works the device is not reset for that
+test_never_starts_alone() {
+	pair candlelight-fd
+	emu_all "fault id=a what=drop-echo n=1 ch=0" "fault id=a what=timeout req=2 ch=0 count=1000000"
+	ok "cansend" cansend "$A" 123#11
+	no_carrier() {
+		[ "$(cat "/sys/class/net/$A/carrier")" = 0 ]
+	}
+	wait_for 30 "end of the patience" no_carrier
+	emu_ok fault id=a what=none
+	carrier "$A"
+	send_frames 20
+	balance 21
+	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	neighbour_fine
+}
+
+# Frames come in, but it takes none any more, nor any request
+test_takes_nothing() {
+	one candlelight-fd
+	emu_ok send bus=t frame=7A5#5A count=1000000 gap=10000
+	emu_all "fault id=a what=out-hang count=1000000" "fault id=a what=timeout count=1000000"
+	ok "cansend" cansend "$A" 123#11
+	comes_back 1
+	eq "tx_packets" "$(link_stat "$A" tx_packets)" 20
+}
+
 # Echoes of frames that were dropped at bus-off come when the channel is back: they complete
 # nothing. One bus-off, one restart.
 test_bus_off() {
@@ -674,5 +738,6 @@ else
 		test_out_taken_cannectivity test_out_taken_gs test_out_aside \
 		test_out_aside_canable25 test_mute test_deaf_to_reset test_dead test_gave_up \
 		test_bus_off test_bus_off_missed test_bus_off_at_start \
-		test_hold_bus_off
+		test_hold_bus_off test_never_starts test_never_starts_refused \
+		test_never_restarts test_never_starts_alone test_takes_nothing
 fi

@@ -63,9 +63,13 @@ test_classic() {
 
 # By hand: no firmware offers that yet
 test_manual() {
+	local v
+
 	one candlelight-fd tdcm=1
-	refused "tdcv" 'invalid|range' ip link set "$A" type can bitrate 500000 \
-		dbitrate 4000000 fd on tdc-mode manual tdcv 128 tdco 12
+	for v in 0 128; do
+		refused "tdcv $v" 'invalid|range' ip link set "$A" type can bitrate 500000 \
+			dbitrate 4000000 fd on tdc-mode manual tdcv $v tdco 12
+	done
 	fd_up "$A" tdc-mode manual tdcv 7 tdco 12
 	eq "modes" "$(ctrlmodes "$A")" "FD TDC-MANUAL"
 	eq "tdcv" "$(tdc_of "$A" tdcv)" 7
@@ -82,6 +86,9 @@ test_refused() {
 		dbitrate 4000000 fd on tdc-mode manual tdcv 5 tdco 8
 	refused "tdco" 'invalid|range' ip link set "$A" type can bitrate 500000 \
 		dbitrate 4000000 fd on tdc-mode auto tdco 128
+	# The firmware says that it takes 0, and then doesn't
+	refused "tdco 0" 'invalid|range' ip link set "$A" type can bitrate 500000 \
+		dbitrate 4000000 fd on tdc-mode auto tdco 0
 	fd_up "$A"
 }
 
@@ -108,6 +115,25 @@ test_measured() {
 	wait_for 10 "requests for the delay" asked_again
 }
 
+# A device that doesn't tell the measured delay is asked rarely, however often somebody looks
+test_measured_never() {
+	local began
+
+	one candlelight-fd
+	emu_ok fault id=a what=timeout req=19 count=1000
+	fd_up "$A"
+	tdc_of "$A" tdcv >"$GS_TMP/first"
+	wait_for 10 "request without an answer" is 1 intf_stat a recovery/no_answer
+	gs_now
+	began=$GS_NOW
+	while gs_now && [ "$GS_NOW" -lt $((began + 300)) ]; do
+		eq "measured delay" "$(tdc_of "$A" tdcv)" null
+	done
+	eq "requests without an answer" "$(intf_stat a recovery/no_answer)" 1
+	ok "cansend" cansend "$A" 123##1.11223344
+	wait_for 10 "echo" is 1 link_stat "$A" tx_packets
+}
+
 # Bit 17 of others is not this; and nonsense is not used
 test_not_offered() {
 	local p
@@ -122,4 +148,4 @@ test_not_offered() {
 }
 
 ktap_run test_default test_given test_off test_manual test_classic test_refused test_measured \
-	test_not_offered
+	test_measured_never test_not_offered
