@@ -219,6 +219,21 @@ begin:
 	return true;
 }
 
+/* An error has been made up for: the slope is that of the drift again. Shortly before, frames were
+ * measured by the old one.
+ */
+static void gs_clock_end_slew(struct gs_clock *clk)
+{
+	if (likely(clk->rate == clk->steady_rate || clk->known.us < clk->slew_end))
+		return;
+
+	if (clk->known.us - clk->slew_end > USEC_PER_SEC)
+		gs_clock_rebase(clk, clk->slew_end);
+	else
+		gs_clock_rebase(clk, clk->known.us);
+	clk->rate = clk->steady_rate;
+}
+
 /**
  * gs_clock_steer() - bend the line, if it is time to
  * @clk: the clock, locked; @known is of now, and was noted
@@ -227,15 +242,6 @@ static void gs_clock_steer(struct gs_clock *clk)
 {
 	u64 now = clk->known.mono_ns, window = GS_CLOCK_WINDOW_MIN;
 	u64 host;
-
-	/* An error has been made up for. Shortly before, frames were measured by the old slope. */
-	if (clk->rate != clk->steady_rate && clk->known.us >= clk->slew_end) {
-		if (clk->known.us - clk->slew_end > USEC_PER_SEC)
-			gs_clock_rebase(clk, clk->slew_end);
-		else
-			gs_clock_rebase(clk, clk->known.us);
-		clk->rate = clk->steady_rate;
-	}
 
 	if (clk->marks)
 		window = clamp(gs_clock_since(clk->old.mono_ns, now) / 8, GS_CLOCK_WINDOW_MIN,
@@ -287,6 +293,7 @@ bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 asked_ns, u64 mono_ns)
 	if (taken && gs_clock_since(asked_ns, mono_ns) <= GS_CLOCK_REQUEST) {
 		/* The line is not bent while frames are measured from one another */
 		if (gs_clock_since(clk->frame_ns, mono_ns) > GS_CLOCK_QUIET) {
+			gs_clock_end_slew(clk);
 			gs_clock_note(clk);
 			gs_clock_steer(clk);
 		}
@@ -303,6 +310,7 @@ u64 gs_clock_frame(struct gs_clock *clk, u32 us, bool exact, u64 mono_ns, unsign
 	spin_lock(&clk->lock);
 	if (clk->started) {
 		if (gs_clock_accept(clk, us, mono_ns)) {
+			gs_clock_end_slew(clk);
 			if (likely(exact)) {
 				gs_clock_note(clk);
 				gs_clock_steer(clk);
