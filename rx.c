@@ -247,22 +247,26 @@ static noinline bool gs_usb_ng_rx_are_frames(struct gs_usb_ng *dev, const void *
 	return true;
 }
 
-/* They are: none of them may keep the memory in which the others are */
-static noinline void gs_usb_ng_rx_frames(struct gs_usb_ng *dev, const void *buf, size_t len)
+/* They are: none of them may keep the memory in which the others are. Returns how many. */
+static noinline int gs_usb_ng_rx_frames(struct gs_usb_ng *dev, const void *buf, size_t len)
 {
 	struct gs_channel *ch;
 	struct gs_wire_rx rx;
 	size_t size;
+	int n = 0;
 
 	for (; len; buf += size, len -= size) {
 		size = gs_wire_next(&rx, buf, len, dev->n_channels, dev->ch_mode);
 		/* Checked, but it is the device's memory, and a channel may stop meanwhile */
 		if (!size)
-			return;
+			break;
 		ch = gs_usb_ng_rx_one(dev, NULL, &rx, false);
 		if (ch)
 			gs_usb_ng_tx_tell_bql(ch);
+		n++;
 	}
+
+	return n;
 }
 
 /* Bytes that a transfer brought */
@@ -286,8 +290,11 @@ static __always_inline unsigned int gs_usb_ng_rx_begin(struct gs_usb_ng *dev,
 	return len;
 }
 
-/* Handle one transfer; returns the channel that an echo completed a frame of, or NULL */
-static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs_dma_slot *slot)
+/* Handle one transfer; returns the channel that an echo completed a frame of, or NULL. What it was
+ * more than one frame is added to @work.
+ */
+static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs_dma_slot *slot,
+						int *work)
 {
 	unsigned int len = gs_usb_ng_rx_begin(dev, slot);
 	enum gs_wire_verdict verdict;
@@ -307,7 +314,7 @@ static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs
 	whole = (rx.fd ? GS_FRAME_FD_LEN : GS_FRAME_CC_LEN) + (rx.has_ts ? GS_FRAME_TS_LEN : 0);
 	if (unlikely(len > whole)) {
 		if (gs_usb_ng_rx_are_frames(dev, slot->buf, len)) {
-			gs_usb_ng_rx_frames(dev, slot->buf, len);
+			*work += gs_usb_ng_rx_frames(dev, slot->buf, len) - 1;
 			return NULL;
 		}
 		atomic64_add(len - whole, &dev->stat[GS_DEV_RX_TRAILING]);
@@ -396,14 +403,14 @@ static int gs_usb_ng_poll(struct napi_struct *napi, int budget)
 			continue;
 		}
 
-		ch = gs_usb_ng_rx_transfer(dev, slot);
+		work++;
+		ch = gs_usb_ng_rx_transfer(dev, slot, &work);
 		if (ch && ch != last) {
 			if (last)
 				gs_usb_ng_tx_tell_bql(last);
 			last = ch;
 		}
 		gs_usb_ng_rx_submit(dev, slot, GFP_ATOMIC);
-		work++;
 	}
 
 	if (last)
@@ -412,7 +419,7 @@ static int gs_usb_ng_poll(struct napi_struct *napi, int budget)
 	if (work < budget)
 		napi_complete_done(napi, work);
 
-	/* A transfer of many messages is not left in the middle */
+	/* A transfer of many frames is not left in the middle */
 	return min(work, budget);
 }
 
