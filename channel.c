@@ -330,6 +330,7 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 			netif_carrier_off(ch->netdev);
 		ch->start_fails = 0;
 	}
+	ch->start_faults = 0;
 	ch->start_error = 0;
 	return 0;
 

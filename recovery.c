@@ -63,13 +63,16 @@
  */
 #define GS_SILENT_FOR_GOOD	10
 
+/* When so many starts in a row have failed by the device's fault, no start helps */
+#define GS_STARTS_FAULTY	3
+
 /* A channel that is to be started anew loses its carrier when so much of it has failed: starts that
  * are the device's fault count more than those that had too little time. The second may follow at
  * once.
  */
 #define GS_START_FAULT		4
 #define GS_START_LATE		1
-#define GS_STARTS_FAIL		(3 * GS_START_FAULT)
+#define GS_STARTS_FAIL		(GS_STARTS_FAULTY * GS_START_FAULT)
 
 /* Channels whose restart fails are tried again so many a second */
 #define GS_RESTARTS_AT_ONCE	4
@@ -263,6 +266,8 @@ void gs_usb_ng_tx_fault(struct gs_channel *ch, int status)
 	WRITE_ONCE(dev->tx_stamp, jiffies);
 	if (status == -EPIPE)
 		set_bit(gs_usb_ng_pipe(ch), &dev->tx_halted);
+	/* Pairs with that of gs_usb_ng_tx_look(): either it sees the bit, or this that it is over */
+	smp_mb();
 	if (READ_ONCE(dev->tx_held))
 		return;
 
@@ -342,6 +347,13 @@ static unsigned long gs_usb_ng_tx_look(struct gs_usb_ng *dev, unsigned long unti
 
 	WRITE_ONCE(dev->tx_backoff, gs_decide_backoff(dev->tx_backoff));
 	WRITE_ONCE(dev->tx_held, false);
+	/* Another endpoint was halted meanwhile, and left to this look */
+	smp_mb();
+	if (READ_ONCE(dev->tx_halted)) {
+		WRITE_ONCE(dev->tx_again, jiffies);
+		WRITE_ONCE(dev->tx_held, true);
+		return 1;
+	}
 	for (i = 0; i < dev->n_channels; i++)
 		gs_usb_ng_tx_wake(dev->ch[i]);
 
@@ -412,39 +424,13 @@ int gs_usb_ng_remind(struct gs_usb_ng *dev, unsigned long until)
 	return err;
 }
 
-/* Would a USB reset cost no channel its frames? */
-static bool gs_usb_ng_none_runs(const struct gs_usb_ng *dev)
-{
-	unsigned int i;
-
-	for (i = 0; i < dev->n_channels; i++)
-		if (dev->ch[i]->running)
-			return false;
-
-	return true;
-}
-
-/* A channel that is up could not be started. If that goes on, and costs nobody else his frames, the
- * device is reset. Returns true if it has gone on for long enough.
- */
+/* A channel that is up could not be started. Returns whose fault that was: true for the device's. */
 static bool gs_usb_ng_start_failed(struct gs_channel *ch, int err, s64 no_answers)
 {
-	struct gs_usb_ng *dev = ch->dev;
-	struct gs_decision then;
-
-	ch->start_fails += gs_usb_ng_is_its_fault(dev, err, no_answers) ? GS_START_FAULT :
-									  GS_START_LATE;
-	if (ch->start_fails < GS_STARTS_FAIL)
+	if (!gs_usb_ng_is_its_fault(ch->dev, err, no_answers))
 		return false;
 
-	if (!gs_usb_ng_none_runs(dev))
-		return true;
-	then = gs_decide(dev->health, GS_SIGN_NO_START);
-	/* The carrier stays off until a start has succeeded */
-	if (then.action == GS_ACT_USB_RESET &&
-	    gs_usb_ng_usb_reset(dev, "no channel can be started"))
-		ch->start_fails = GS_START_LATE;
-
+	ch->start_faults++;
 	return true;
 }
 
@@ -462,7 +448,9 @@ static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
 		return 0;
 	}
 
-	if (gs_usb_ng_start_failed(ch, err, no_answers) || err == -EPIPE)
+	ch->start_fails += gs_usb_ng_start_failed(ch, err, no_answers) ? GS_START_FAULT :
+									 GS_START_LATE;
+	if (err == -EPIPE || ch->start_fails >= GS_STARTS_FAIL)
 		netif_carrier_off(ch->netdev);
 	gs_usb_ng_look(ch->dev, GS_LOOK_PATIENTLY);
 
@@ -540,6 +528,7 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 		err = gs_usb_ng_channel_start(ch, until);
 	if (err) {
 		gs_usb_ng_start_failed(ch, err, no_answers);
+		gs_usb_ng_look(dev, GS_LOOK_PATIENTLY);
 		/* The CAN core leaves it at that; the next try is ours. Before 6.7 it leaves the
 		 * carrier on, too, which it would be surprised to find then.
 		 */
@@ -1044,6 +1033,57 @@ static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 	return sign == GS_SIGN_ANSWER ? 0 : GS_ASK_AGAIN;
 }
 
+/* Nothing but a reset helps a channel that can't be started. Not while another one runs, which would
+ * lose frames by it.
+ */
+static void gs_usb_ng_starts_look(struct gs_usb_ng *dev)
+{
+	struct gs_decision then;
+	struct gs_channel *ch;
+	bool faulty = false;
+	unsigned int i;
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (ch->running)
+			return;
+		faulty = faulty || (ch->open && ch->start_faults >= GS_STARTS_FAULTY);
+	}
+	if (!faulty)
+		return;
+
+	then = gs_decide(dev->health, GS_SIGN_NO_START);
+	if (then.action != GS_ACT_USB_RESET ||
+	    !gs_usb_ng_usb_reset(dev, "no channel can be started"))
+		return;
+	for (i = 0; i < dev->n_channels; i++)
+		dev->ch[i]->start_faults = 0;
+}
+
+/* jiffies come round after 50 days where they have 32 bits, and a stamp that is older than half of
+ * that seems to lie ahead. Those that may stay as they are for so long are kept from getting so old.
+ */
+static void gs_usb_ng_keep_stamps(struct gs_usb_ng *dev)
+{
+	unsigned long least = jiffies - GS_USB_NG_CLOCK_INTERVAL, stamp;
+	struct gs_channel *ch;
+	unsigned int i;
+
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		stamp = READ_ONCE(ch->echo_stamp);
+		/* Not if an echo comes right now */
+		if (time_before(stamp, least))
+			cmpxchg(&ch->echo_stamp, stamp, least);
+		if (time_before(READ_ONCE(ch->bec_stamp), least))
+			WRITE_ONCE(ch->bec_stamp, least);
+		if (time_before(READ_ONCE(ch->tdcv_stamp), least))
+			WRITE_ONCE(ch->tdcv_stamp, least);
+		if (time_before(ch->mute_stamp, least))
+			ch->mute_stamp = least;
+	}
+}
+
 static void gs_usb_ng_read_clock(struct gs_usb_ng *dev, unsigned long until)
 {
 	u64 asked = ktime_get_ns();
@@ -1240,12 +1280,15 @@ static void gs_usb_ng_tick(struct work_struct *work)
 			gs_usb_ng_rx_good(dev);
 		delay = min(delay, gs_usb_ng_tx_look(dev, until));
 		delay = min(delay, gs_usb_ng_channels_look(dev, ask, until));
-		if (time_after_eq(jiffies, dev->clock_due))
+		if (time_after_eq(jiffies, dev->clock_due)) {
+			gs_usb_ng_keep_stamps(dev);
 			gs_usb_ng_read_clock(dev, ask);
+		}
 	}
 	/* Last: one channel that can't be stopped, or started, takes all the time there is */
 	if (dev->n_open && gs_usb_ng_revive(dev, until))
 		delay = min(delay, GS_LOOK_PATIENTLY);
+	gs_usb_ng_starts_look(dev);
 	delay = min(delay, gs_usb_ng_quieten(dev, until));
 	if (!dev->n_open && delay == ULONG_MAX)
 		goto out_unlock;

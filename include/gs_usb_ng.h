@@ -246,6 +246,7 @@ struct gs_tx_view {
  * @mute: M: times in a row that GET_STATE was not answered since the channel was started
  * @mute_stamp: M: jiffies of the last of them
  * @start_fails: M: of a channel that was up: starts in a row that failed, GS_START_* each
+ * @start_faults: M: of those, and of restarts after bus-off, by the device's fault
  * @start_error: M: errno of the last start that failed, 0 after one that didn't
  * @start_seq: M: @echo_seq when the channel was started
  * @start_rx: M: GS_DEV_RX_TRANSFERS then
@@ -295,6 +296,7 @@ struct gs_channel {
 	unsigned int mute;
 	unsigned long mute_stamp;
 	unsigned int start_fails;
+	unsigned int start_faults;
 	int start_error;
 	unsigned long start_seq;
 	s64 start_rx;
