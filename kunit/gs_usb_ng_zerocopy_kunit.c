@@ -135,6 +135,8 @@ static void zc_test_exit(struct kunit *test)
 static unsigned int zc_receive(struct gs_dma_slot *slot, const void *data, unsigned int len)
 {
 	memset(slot->buf, POISON, GS_ZC_BUFFER);
+	/* what the CAN core knew of a frame that was there before */
+	memset(slot->buf + 4 - GS_COMPAT_CAN_HEADROOM, POISON, GS_COMPAT_CAN_HEADROOM);
 	memcpy(slot->buf, data, len);
 	gs_dma_slot_for_cpu(slot, len);
 
@@ -270,6 +272,8 @@ static void zc_to_page(struct kunit *test, const struct gs_wire_rx *rx, const st
 		KUNIT_EXPECT_EQ(test, ntohs(skb->protocol), ntohs(copy->protocol));
 		KUNIT_EXPECT_EQ(test, (int)skb->pkt_type, (int)copy->pkt_type);
 		KUNIT_EXPECT_PTR_EQ(test, skb->dev, copy->dev);
+		KUNIT_EXPECT_TRUE(test, gs_compat_can_skb_is_new(skb, zc->netdev->ifindex));
+		KUNIT_EXPECT_LE(test, skb->truesize, copy->truesize);
 		KUNIT_EXPECT_EQ(test, skb_mac_header(skb) - skb->data,
 				skb_mac_header(copy) - copy->data);
 		/* what is left in it is not in the next frame */
@@ -322,6 +326,8 @@ static void zc_frame(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)skb->pkt_type, (int)copy->pkt_type);
 	KUNIT_EXPECT_EQ(test, (int)skb->ip_summed, (int)copy->ip_summed);
 	KUNIT_EXPECT_PTR_EQ(test, skb->dev, zc->netdev);
+	KUNIT_EXPECT_TRUE(test, gs_compat_can_skb_is_new(skb, zc->netdev->ifindex));
+	KUNIT_EXPECT_TRUE(test, gs_compat_can_skb_is_new(copy, zc->netdev->ifindex));
 	KUNIT_EXPECT_EQ(test, skb_mac_header(skb) - skb->data,
 			skb_mac_header(copy) - copy->data);
 	KUNIT_EXPECT_EQ(test, skb_network_offset(skb), skb_network_offset(copy));

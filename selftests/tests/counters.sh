@@ -254,8 +254,8 @@ test_sent() {
 	agree "$A" 2
 }
 
-# Every counter of the table was moved above, or is what another script is about. What no script can
-# move: a bug in the driver (tx_no_slot), that there is no memory at all, and what the last close
+# Every counter of the table was moved above, or is what another script is about (faults.sh: that there
+# is no memory). What no script can move: a bug in the driver (tx_no_slot), and what the last close
 # happens to find (unread).
 test_all_moved() {
 	local name n=0

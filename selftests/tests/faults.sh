@@ -474,6 +474,21 @@ test_submit_open() {
 	talk
 }
 
+# What the driver itself has of the size of vhci_hcd's records, which are spared elsewhere: here the
+# host controller's are of another
+test_own_records() {
+	on_dummy
+	up_fd "$A"
+	down "$A"
+	closed
+	caches 1 "$SLAB/kmalloc-64"
+	caches 0 "$SLAB/$RECORD"
+	sites 20 1 "up:$A" "down:$A" "${CLOSED[@]}"
+	pools_empty a
+	up_fd "$A"
+	talk
+}
+
 test_submit_reset() {
 	on_dummy
 	up_fd "$A"
@@ -486,4 +501,5 @@ test_submit_reset() {
 ktap_run test_probe test_open test_open_elm test_close test_unbind test_reset test_send test_receive_in_place \
 	test_receive_copied test_state_without_skb \
 	test_restart_without_memory test_in_halt_without_memory test_out_halt_without_memory \
-	test_submit_in_rows test_submit_send test_submit_open test_submit_reset
+	test_submit_in_rows test_submit_send test_submit_open test_submit_reset \
+	test_own_records

@@ -29,6 +29,13 @@ static inline bool gs_compat_can_skb_init(struct sk_buff *skb, int ifindex)
 
 	return true;
 }
+
+/* Does it say where it came in, and no more? For tests. */
+static inline bool gs_compat_can_skb_is_new(const struct sk_buff *skb, int ifindex)
+{
+	return can_skb_prv((struct sk_buff *)skb)->ifindex == ifindex &&
+	       !can_skb_prv((struct sk_buff *)skb)->skbcnt;
+}
 #else
 static inline bool gs_compat_can_skb_init(struct sk_buff *skb, int ifindex)
 {
@@ -40,6 +47,13 @@ static inline bool gs_compat_can_skb_init(struct sk_buff *skb, int ifindex)
 		csx->can_iif = ifindex;
 
 	return csx;
+}
+
+static inline bool gs_compat_can_skb_is_new(const struct sk_buff *skb, int ifindex)
+{
+	const struct can_skb_ext *csx = can_skb_ext_find((struct sk_buff *)skb);
+
+	return csx && csx->can_iif == ifindex && !csx->can_gw_hops && !csx->can_framelen;
 }
 #endif
 
