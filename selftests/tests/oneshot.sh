@@ -6,7 +6,7 @@
 # nothing is started anew because of them. candleLight and CANable 2.5 echo a frame before that.
 #
 # timeout: 200
-# guests: uml73 qemu61
+# guests: uml612 uml73 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -4,7 +4,7 @@
 # Transmitter delay compensation: what "ip link" asks for is what the device is told.
 #
 # timeout: 120
-# guests: uml73 qemu61
+# guests: uml612 uml73 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

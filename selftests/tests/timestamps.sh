@@ -5,7 +5,7 @@
 # distances that frames had on the bus. The bus log has the times at which they ended.
 #
 # timeout: 150
-# guests: uml612 qemu61
+# guests: uml612 uml73 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
