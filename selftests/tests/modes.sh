@@ -3,7 +3,7 @@
 #
 # Controller modes, what is refused, and how a channel comes back from bus-off.
 #
-# timeout: 240
+# timeout: 320
 # guests: uml73 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -310,10 +310,21 @@ back() {
 test_bus_off_manual_candlelight() { bus_off_manual candlelight-fd; }
 test_bus_off_manual_cannectivity() { bus_off_manual cannectivity; }
 test_bus_off_manual_gs() { bus_off_manual gs; }
+test_bus_off_manual_bx() { bus_off_manual candlelight-bx; }
+test_bus_off_manual_old() { bus_off_manual candlelight-old; }
+test_bus_off_manual_ces() { bus_off_manual ces; }
+test_bus_off_manual_cantact_pro() { bus_off_manual cantact-pro; }
+test_bus_off_manual_budgetcan() { bus_off_manual budgetcan; }
+test_bus_off_manual_canable25() { bus_off_manual canable25; }
 test_bus_off_timed_candlelight() { bus_off_timed candlelight-fd; }
 test_bus_off_timed_cannectivity() { bus_off_timed cannectivity; }
 test_bus_off_timed_old() { bus_off_timed candlelight-old; }
 test_bus_off_timed_gs() { bus_off_timed gs; }
+test_bus_off_timed_bx() { bus_off_timed candlelight-bx; }
+test_bus_off_timed_ces() { bus_off_timed ces; }
+test_bus_off_timed_cantact_pro() { bus_off_timed cantact-pro; }
+test_bus_off_timed_budgetcan() { bus_off_timed budgetcan; }
+test_bus_off_timed_canable25() { bus_off_timed canable25; }
 
 # With frames on their way: all is given back, none comes twice
 bus_off_traffic() {
@@ -354,7 +365,11 @@ ktap_run test_loopback test_listen_only test_one_shot_candlelight \
 	test_one_shot_cannectivity test_one_shot_gs test_no_partner test_triple_sampling \
 	test_berr_reporting test_fd_on_off test_refused_modes test_refused_bit_rates \
 	test_refused_mtu test_forged_frames test_forged_id test_bus_off_manual_candlelight \
-	test_bus_off_manual_cannectivity test_bus_off_manual_gs \
+	test_bus_off_manual_cannectivity test_bus_off_manual_gs test_bus_off_manual_bx \
+	test_bus_off_manual_old test_bus_off_manual_ces test_bus_off_manual_cantact_pro \
+	test_bus_off_manual_budgetcan test_bus_off_manual_canable25 \
 	test_bus_off_timed_candlelight test_bus_off_timed_cannectivity \
-	test_bus_off_timed_old test_bus_off_timed_gs test_bus_off_traffic_candlelight \
+	test_bus_off_timed_old test_bus_off_timed_gs test_bus_off_timed_bx \
+	test_bus_off_timed_ces test_bus_off_timed_cantact_pro test_bus_off_timed_budgetcan \
+	test_bus_off_timed_canable25 test_bus_off_traffic_candlelight \
 	test_bus_off_traffic_cannectivity test_restart_refused
