@@ -66,8 +66,9 @@ test_new_id() {
 }
 
 # One subtest for each personality: its name in sysfs, and that it works
+# personality PERSONALITY PROFILE [WORD...]
 personality() {
-	adapter p "$1" bus=bp
+	adapter p "$1" bus=bp "${@:3}"
 	profile_is p "$2"
 	works p
 }
@@ -81,6 +82,12 @@ test_ces() { personality ces gs; }
 test_cantact_pro() { personality cantact-pro cantact-pro; }
 test_budgetcan() { personality budgetcan budgetcan; }
 test_canable25() { personality canable25 elm; }
+# before it had a protocol of its own, or a state to be asked for
+test_canable25_early() {
+	personality canable25 unknown features=53b sw=250801
+	refused "ELM's protocol" 'not supported' dd status=none <<<elm \
+		of="$GS_USB/drivers/$GS_DRIVER/$(usb_intf p)/protocol"
+}
 
 # Only interface 0 is ours: DFU on interface 1 stays free for dfu-util
 test_interface_0_only() {
@@ -190,6 +197,6 @@ test_reset_at_probe() {
 
 ktap_run test_known_ids test_foreign_ids test_new_id test_candlelight_bx \
 	test_candlelight_fd test_candlelight_old test_cannectivity test_gs test_ces \
-	test_cantact_pro test_budgetcan test_canable25 test_interface_0_only \
-	test_channels_1 test_channels_3 test_channels_40 test_channels_256 test_speeds \
-	test_no_strings test_nonsense_limits test_reset_at_probe
+	test_cantact_pro test_budgetcan test_canable25 test_canable25_early \
+	test_interface_0_only test_channels_1 test_channels_3 test_channels_40 \
+	test_channels_256 test_speeds test_no_strings test_nonsense_limits test_reset_at_probe
