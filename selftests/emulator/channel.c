@@ -107,6 +107,9 @@ static void mbox_remove(struct channel *ch, struct frame *f)
 {
 	TAILQ_REMOVE(&ch->mbox, f, link);
 	ch->mbox_len--;
+	/* what has left in one-shot mode does not make the next one late */
+	if (!ch->mbox_len)
+		timer_cancel(&ch->flush);
 }
 
 /* Frames given up: nobody will send them. */

@@ -1272,6 +1272,21 @@ static void test_elm(void)
 	BLOB(2050);
 	ok(!violations_count(NULL), "a host that nobody judges");
 	command("reset");
+
+	command("bus name=z ack=off");
+	dev = plug("e", "personality=canable25 bus=z");
+	reset_channel(dev, 0);
+	set_timings(dev, 0, false);
+	in_transfers(dev, 8);
+	start_channel(dev, 0, F_ONE_SHOT | F_ELM_PROTOCOL);
+	blob[0] = 1;
+	put_message(blob + 2, 1, 0x123, 0, 8);
+	BLOB(18);
+	pass(10 * NSEC_PER_MSEC);
+	ok(dev->channels[0].tx_lost == 1 && !dev->inflight && !dev->channels[0].tx,
+	   "a one-shot frame that fails has no echo");
+	ok(!dev->channels[0].flush.armed, "and does not make the next one late");
+	command("reset");
 	dev = elm_open("personality=canable25 bus=z sw=260618");
 	check_rule("elm-unfit");
 	command("reset");
