@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # One-shot mode: a frame has one chance, and what became of it is reported as the firmware tells.
-# CANnectivity does not tell of frames that failed: they are given up, counted as errors, and
-# nothing is started anew because of them. candleLight and CANable 2.5 echo a frame before that.
+# CANnectivity, and CANable 2.5 in its own protocol, do not tell of frames that failed: they are given
+# up, counted as errors, and nothing is started anew because of them. candleLight and, in the legacy
+# protocol, CANable 2.5 echo a frame before that.
 #
 # timeout: 200
 # guests: uml612 uml73 qemu61
@@ -11,13 +12,21 @@
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-# one PERSONALITY [WORD...]: in one-shot mode on a bus that is never free, since an invisible node
+# plug PERSONALITY [elm]: adapter a; in ELM's protocol, if that is said
+plug() {
+	adapter a "$1" bus=t channels=1
+	A=$(netdev a) || fail "no interface"
+	[ "${2:-}" != elm ] ||
+		echo elm >"$GS_USB/drivers/$GS_DRIVER/$(usb_intf a)/protocol" ||
+		fail "ELM's protocol is refused"
+}
+
+# one PERSONALITY [elm]: in one-shot mode on a bus that is never free, since an invisible node
 # sends one frame after the other. Only what is more urgent than 001 wins. A slow bus, lest these
 # frames fill a CANnectivity whose host is late: that would be the end of its OUT endpoint (issue 217).
 one() {
 	emu_ok bus name=t ack=on
-	adapter a "$1" bus=t channels=1
-	A=$(netdev a) || fail "no interface"
+	plug "$@"
 	up "$A" one-shot on bitrate 10000
 	emu_ok send bus=t frame=001#1122334455667788 count=1000000
 }
@@ -37,25 +46,28 @@ lost_at_device() {
 	[ "$(emu_status a:0 tx_lost)" = "$1" ]
 }
 
-# silent PERSONALITY: one frame that loses arbitration, one that wins, and more than there are
-# slots for that lose
+# silent FRAMES PERSONALITY [elm]: one frame that loses arbitration, one that wins, and more than there
+# are slots for that lose
 silent() {
-	one "$1"
+	local n=$1
+
+	one "${@:2}"
 	ok "cansend" cansend "$A" 7FF#01
 	wait_for 20 "lost arbitration" lost_at_device 1
 	settled 0 1
 	ok "cansend" cansend "$A" 000#02
 	settled 1 1
-	ok "cangen" cangen -g 0 -p 30000 -n 20 -I 7FF -L i -D i "$A"
-	wait_for 30 "20 more" lost_at_device 21
-	settled 1 21
+	ok "cangen" cangen -g 0 -p 30000 -n "$n" -I 7FF -L i -D i "$A"
+	wait_for 30 "$n more" lost_at_device $((1 + n))
+	settled 1 $((1 + n))
 	ok "cansend" cansend "$A" 000#03
-	settled 2 21
+	settled 2 $((1 + n))
 	down "$A"
 	pools_empty a
 }
 
-test_silent_cannectivity() { silent cannectivity; }
+test_silent_cannectivity() { silent 20 cannectivity; }
+test_silent_elm() { silent 40 canable25 elm; }
 
 # early PERSONALITY: the echo of a frame that loses comes all the same
 early() {
@@ -75,10 +87,10 @@ test_early_canable25() { early canable25; }
 test_early_gs() { early gs; }
 
 # Nobody acknowledges: each frame is tried once, and the next one goes its way
-test_no_partner() {
+# no_partner PERSONALITY [elm]
+no_partner() {
 	emu_ok bus name=t ack=off
-	adapter a cannectivity bus=t channels=1
-	A=$(netdev a) || fail "no interface"
+	plug "$@"
 	up "$A" one-shot on
 	ok "cangen" cangen -g 0 -p 30000 -n 20 -I 123 -L i -D i "$A"
 	settled 0 20
@@ -89,6 +101,9 @@ test_no_partner() {
 	down "$A"
 	pools_empty a
 }
+
+test_no_partner_cannectivity() { no_partner cannectivity; }
+test_no_partner_elm() { no_partner canable25 elm; }
 
 # Behind the frames of a channel that waits for a partner, on a device with one queue, one-shot
 # frames wait, too: they have not had their chance
@@ -117,5 +132,5 @@ test_behind_another() {
 	wait_for 20 "frames of the other" is 4 link_stat "$B" tx_packets
 }
 
-ktap_run test_silent_cannectivity test_early_candlelight test_early_canable25 test_early_gs \
-	test_no_partner test_behind_another
+ktap_run test_silent_cannectivity test_silent_elm test_early_candlelight test_early_canable25 \
+	test_early_gs test_no_partner_cannectivity test_no_partner_elm test_behind_another
