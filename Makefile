@@ -11,7 +11,7 @@
 #	make demo-shell		a prompt in that guest
 #	make check		all tests; TEST=name runs one
 #	make check-unit check-uml check-qemu check-static
-#	make fuzz		wire.c, elm.c under libFuzzer (clang), RUNS=10000000
+#	make fuzz		wire.c, elm.c under libFuzzer (clang), RUNS=20000000
 #	make bench		what a frame costs, next to the kernel's gs_usb;
 #				exit status 1 if that is too much; QUICK=1
 #				takes five minutes at most

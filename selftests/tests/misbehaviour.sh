@@ -61,8 +61,8 @@ bad_dlc			sends 40 frames with a wrong DLC
 bad_flags		sends 40 frames with flags that can't be
 fd_in_classic		sends 40 FD frames on a classic channel
 garbage			sends 40 transfers of garbage
-reset_stalls		refuses a request to stop
-reset_hangs		doesn't answer a request to stop
+reset_stalls		refuses the RESET before a start
+reset_hangs		doesn't answer the RESET before a start
 start_stalls		refuses a request to start
 start_hangs		doesn't answer a request to start
 bittiming_short		takes the bit timing at the second time only
