@@ -118,6 +118,7 @@ void gs_clock_start(struct gs_clock *clk, u32 us, u64 mono_ns, u64 real_ns)
 	clk->known.us = BIT_ULL(32) + us;
 	clk->known.mono_ns = mono_ns;
 	clk->frame_ns = mono_ns;
+	clk->exact_ns = mono_ns;
 	clk->real_ns = real_ns - mono_ns;
 	clk->base_us = clk->known.us;
 	clk->base_ns = real_ns;
@@ -292,7 +293,7 @@ bool gs_clock_sample(struct gs_clock *clk, u32 us, u64 asked_ns, u64 mono_ns)
 	}
 	if (taken && gs_clock_since(asked_ns, mono_ns) <= GS_CLOCK_REQUEST) {
 		/* The line is not bent while frames are measured from one another */
-		if (gs_clock_since(clk->frame_ns, mono_ns) > GS_CLOCK_QUIET) {
+		if (gs_clock_since(clk->exact_ns, mono_ns) > GS_CLOCK_QUIET) {
 			gs_clock_end_slew(clk);
 			gs_clock_note(clk);
 			gs_clock_steer(clk);
@@ -328,8 +329,9 @@ u64 gs_clock_frame(struct gs_clock *clk, u32 us, bool exact, u64 mono_ns, unsign
 		/* Even after one that was refused: a counter that started again must not come
 		 * within the tolerance just by going on
 		 */
+		clk->frame_ns = mono_ns;
 		if (likely(exact))
-			clk->frame_ns = mono_ns;
+			clk->exact_ns = mono_ns;
 	}
 	spin_unlock(&clk->lock);
 

@@ -41,7 +41,8 @@ struct gs_clock_mark {
  * struct gs_clock - the one clock of a device
  * @lock: guards all but near and near_*; taken in softirq and process context
  * @known: latest known device time, extended from 32 bits, and when it was known
- * @frame_ns: CLOCK_MONOTONIC of the last frame that may steer
+ * @frame_ns: CLOCK_MONOTONIC of the last frame
+ * @exact_ns: the same of the last one that may steer
  * @sample: latest answer to the TIMESTAMP request
  * @started: gs_clock_start() has been called; before that frames get no time
  * @real_ns: CLOCK_REALTIME minus CLOCK_MONOTONIC when it was
@@ -68,6 +69,7 @@ struct gs_clock {
 	spinlock_t lock; /* guards all fields but near, near_* */
 	struct gs_clock_mark known;
 	u64 frame_ns;
+	u64 exact_ns;
 	u32 sample;
 	bool started;
 	u64 real_ns;
