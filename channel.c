@@ -332,6 +332,7 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 	}
 	ch->start_faults = 0;
 	ch->start_error = 0;
+	dev->start_resets = 0;
 	return 0;
 
 out_report:
@@ -444,6 +445,8 @@ static int gs_usb_ng_open(struct net_device *netdev)
 	gs_usb_ng_share(dev);
 
 	ch->start_error = 0;
+	ch->start_fails = 0;
+	ch->start_faults = 0;
 	if (dev->paused) {
 		/* A reset may take longer than RTNL may be held for. The end of it starts what is
 		 * open, whether it was so before or not.

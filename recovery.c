@@ -524,11 +524,12 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode)
 	if (ch->running)
 		gs_usb_ng_channel_stop(ch, true, until);
 	err = gs_usb_ng_remind(dev, until);
-	if (!err)
+	if (!err) {
 		err = gs_usb_ng_channel_start(ch, until);
+		if (err && gs_usb_ng_start_failed(ch, err, no_answers))
+			gs_usb_ng_look(dev, GS_LOOK_PATIENTLY);
+	}
 	if (err) {
-		gs_usb_ng_start_failed(ch, err, no_answers);
-		gs_usb_ng_look(dev, GS_LOOK_PATIENTLY);
 		/* The CAN core leaves it at that; the next try is ours. Before 6.7 it leaves the
 		 * carrier on, too, which it would be surprised to find then.
 		 */
@@ -652,19 +653,22 @@ static void gs_usb_ng_refresh_tdcv(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
 	struct gs_device_tdc tdc;
+	s64 no_answers;
 	int err;
 
 	mutex_lock(&dev->lock);
-	WRITE_ONCE(ch->tdcv_stamp, jiffies);
-	if (!ch->running || READ_ONCE(dev->silence))
+	if (!ch->running || READ_ONCE(dev->silence) ||
+	    time_after(READ_ONCE(ch->tdcv_stamp), jiffies))
 		goto out_unlock;
 
+	WRITE_ONCE(ch->tdcv_stamp, jiffies);
+	no_answers = gs_usb_ng_no_answers(dev);
 	err = gs_usb_ng_get_tdc(dev, ch->index, &tdc, jiffies + GS_ASK_TIMEOUT);
 	/* candleLight may say "off" because of what an earlier request left in its buffer */
 	if (!err && le32_to_cpu(tdc.mode) == GS_TDC_AUTO)
 		WRITE_ONCE(ch->tdcv, min(le32_to_cpu(tdc.tdcv), (u32)INT_MAX));
 	/* Whoever dumps every second must not have the lock held for half of the time */
-	if (err == -ETIMEDOUT)
+	if (err == -ETIMEDOUT && gs_usb_ng_is_its_fault(dev, err, no_answers))
 		WRITE_ONCE(ch->tdcv_stamp, jiffies + GS_MUTE_PAUSE);
 
 out_unlock:
@@ -970,17 +974,23 @@ static void gs_usb_ng_give_up(struct gs_usb_ng *dev)
 	gs_usb_ng_rx_close(dev);
 }
 
-/* Does an OUT transfer not end? As the last look at the channels has found. */
-static bool gs_usb_ng_out_hangs(const struct gs_usb_ng *dev)
+/* Does the device take no frame any more? An OUT transfer doesn't end, as the last look at the
+ * channels has found, or none of those that are up could be started anew.
+ */
+static bool gs_usb_ng_takes_nothing(const struct gs_usb_ng *dev)
 {
+	const struct gs_channel *ch;
+	bool runs = false;
 	unsigned int i;
 
-	for (i = 0; i < dev->n_channels; i++)
-		if (dev->ch[i]->running && dev->ch[i]->view.age == GS_TX_OLD &&
-		    dev->ch[i]->view.hung)
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		if (ch->running && ch->view.age == GS_TX_OLD && ch->view.hung)
 			return true;
+		runs = runs || ch->running;
+	}
 
-	return false;
+	return dev->n_open && !runs;
 }
 
 /* The device has left a request without an answer: is it still there? It is if frames come in by
@@ -999,8 +1009,11 @@ static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 	bool heard;
 	int err;
 
-	if (likely(!silence))
+	if (likely(!silence)) {
+		/* Others may have asked meanwhile, and got an answer */
+		dev->health = gs_decide(dev->health, GS_SIGN_ANSWER).health;
 		return 0;
+	}
 
 	no_answers = gs_usb_ng_no_answers(dev);
 	err = gs_usb_ng_device_config(dev, &cfg, until);
@@ -1013,7 +1026,7 @@ static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 		rx = atomic64_read(&dev->stat[GS_DEV_RX_TRANSFERS]);
 		heard = rx != READ_ONCE(dev->silence_rx);
 		WRITE_ONCE(dev->silence_rx, rx);
-		if (heard && (silence < GS_SILENT_FOR_GOOD || !gs_usb_ng_out_hangs(dev)))
+		if (heard && (silence < GS_SILENT_FOR_GOOD || !gs_usb_ng_takes_nothing(dev)))
 			return GS_LOOK_PATIENTLY;
 		leave = gs_decide_reset(&dev->resets, jiffies_to_msecs(jiffies - dev->reset_stamp));
 		if (leave == GS_LEAVE_LATER)
@@ -1034,7 +1047,7 @@ static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 }
 
 /* Nothing but a reset helps a channel that can't be started. Not while another one runs, which would
- * lose frames by it.
+ * lose frames by it; and if three have not helped, none will: it may be what it is asked for.
  */
 static void gs_usb_ng_starts_look(struct gs_usb_ng *dev)
 {
@@ -1049,13 +1062,14 @@ static void gs_usb_ng_starts_look(struct gs_usb_ng *dev)
 			return;
 		faulty = faulty || (ch->open && ch->start_faults >= GS_STARTS_FAULTY);
 	}
-	if (!faulty)
+	if (!faulty || dev->start_resets >= GS_RESETS_MAX)
 		return;
 
 	then = gs_decide(dev->health, GS_SIGN_NO_START);
 	if (then.action != GS_ACT_USB_RESET ||
 	    !gs_usb_ng_usb_reset(dev, "no channel can be started"))
 		return;
+	dev->start_resets++;
 	for (i = 0; i < dev->n_channels; i++)
 		dev->ch[i]->start_faults = 0;
 }
@@ -1144,9 +1158,13 @@ static void gs_usb_ng_take_back(struct gs_usb_ng *dev)
 	struct gs_decision then = gs_decide(dev->health, GS_SIGN_RESET);
 	unsigned int i;
 
-	if (!dev->reset_asked)
+	if (!dev->reset_asked) {
 		dev->resets = 0;
+		dev->start_resets = 0;
+	}
 	dev->reset_asked = false;
+	for (i = 0; i < dev->n_channels; i++)
+		dev->ch[i]->start_faults = 0;
 	WRITE_ONCE(dev->silence, 0);
 	dev->health = then.health;
 	if (then.action != GS_ACT_TAKE_BACK)

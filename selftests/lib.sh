@@ -182,6 +182,14 @@ gs_pause() {
 	read -r -t 0.02 <>"$GS_TMP/pause"
 }
 
+# leap SECONDS: nothing happens for so long, where a clock that leaps makes that cheap (uml612-vtime). One
+# timer: to look again and again would cost more than all that the driver does meanwhile.
+leap() {
+	read -r -t "$1" <>"$GS_TMP/pause"
+	# not what the pause came to
+	return 0
+}
+
 # For conditions: at_least N COMMAND..., the command's output is a number of N or more
 at_least() {
 	local n=$1

@@ -21,14 +21,6 @@ OFF_PPM=10
 # Three requests
 SILENT=220
 
-# leap SECONDS: nothing happens for so long. One timer: to look again and again would cost more than
-# all that the driver does meanwhile.
-leap() {
-	read -r -t "$1" <>"$GS_TMP/pause"
-	# not what the pause came to
-	return 0
-}
-
 # one PERSONALITY PPM [EMULATOR-COMMAND]: up, its frames captured with the device's time and with that
 # of the host. The first one ties the two together.
 one() {

@@ -5,7 +5,7 @@
 # firmware that is dead. The channel comes back, its neighbour doesn't notice, every frame is
 # accounted for, and a channel that only has no partner is left waiting.
 #
-# timeout: 300
+# timeout: 500
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -627,15 +627,19 @@ test_never_starts_alone() {
 	neighbour_fine
 }
 
-# Frames come in, but it takes none any more, nor any request
-test_takes_nothing() {
-	one candlelight-fd
+# Frames come in, but it takes none any more, nor any request. takes_nothing PERSONALITY
+takes_nothing() {
+	one "$1"
 	emu_ok send bus=t frame=7A5#5A count=1000000 gap=10000
 	emu_all "fault id=a what=out-hang count=1000000" "fault id=a what=timeout count=1000000"
 	ok "cansend" cansend "$A" 123#11
 	comes_back 1
 	eq "tx_packets" "$(link_stat "$A" tx_packets)" 20
 }
+
+test_takes_nothing() { takes_nothing candlelight-fd; }
+# It can't be asked for its state, so the channel has been stopped by the time that this is known
+test_takes_nothing_unasked() { takes_nothing gs; }
 
 # Echoes of frames that were dropped at bus-off come when the channel is back: they complete
 # nothing. One bus-off, one restart.
@@ -739,5 +743,6 @@ else
 		test_out_aside_canable25 test_mute test_deaf_to_reset test_dead test_gave_up \
 		test_bus_off test_bus_off_missed test_bus_off_at_start \
 		test_hold_bus_off test_never_starts test_never_starts_refused \
-		test_never_restarts test_never_starts_alone test_takes_nothing
+		test_never_restarts test_never_starts_alone test_takes_nothing \
+		test_takes_nothing_unasked
 fi

@@ -129,7 +129,9 @@ test_measured_never() {
 	while gs_now && [ "$GS_NOW" -lt $((began + 300)) ]; do
 		eq "measured delay" "$(tdc_of "$A" tdcv)" null
 	done
-	eq "requests without an answer" "$(intf_stat a recovery/no_answer)" 1
+	# a machine that stood still has had its pause
+	[ "$GS_NOW" -ge $((began + 900)) ] ||
+		eq "requests without an answer" "$(intf_stat a recovery/no_answer)" 1
 	ok "cansend" cansend "$A" 123##1.11223344
 	wait_for 10 "echo" is 1 link_stat "$A" tx_packets
 }

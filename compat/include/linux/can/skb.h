@@ -53,7 +53,7 @@ static inline bool gs_compat_can_skb_is_new(const struct sk_buff *skb, int ifind
 {
 	const struct can_skb_ext *csx = can_skb_ext_find((struct sk_buff *)skb);
 
-	return csx && csx->can_iif == ifindex && !csx->can_gw_hops && !csx->can_framelen;
+	return csx && csx->can_iif == ifindex && !csx->can_gw_hops && !csx->can_skb_uid;
 }
 #endif
 
