@@ -18,8 +18,9 @@
 #	make soak		an hour (MINUTES=60) of traffic in which one transfer
 #				in a hundred goes wrong, in UML
 #	make long		1,000 unplugs, 10,000 times up and down, 1,000 binds,
-#				all in two-way traffic, 100,000 fuzzed transfers and
-#				a failure at each single allocation, in UML, and 200
+#				all in two-way traffic, 100,000 fuzzed transfers,
+#				a failure at each single allocation and each feature
+#				bit under the name of each firmware, in UML, and 200
 #				times asleep in QEMU
 #	make stress		everything at once, in UML and in QEMU with two CPUs
 #	make coverage		lines and branches that the tests in UML reach
@@ -94,6 +95,8 @@ long:
 	@GS_TEST_TRANSFERS=100000 GS_TEST_SITES=1 GS_TIMEOUT=14400 \
 		selftests/guest/run --guest uml612 --notes selftests/tests/fuzz.sh \
 		selftests/tests/faults.sh
+	@GS_TEST_SWEEP=full GS_TIMEOUT=14400 \
+		selftests/guest/run --guest uml73 --notes selftests/tests/sweep.sh
 	@GS_TEST_SUSPENDS=200 GS_TIMEOUT=14400 \
 		selftests/guest/run --guest qemu612 --notes selftests/tests/suspend.sh
 
