@@ -266,7 +266,7 @@ void gs_usb_ng_tx_fault(struct gs_channel *ch, int status)
 	WRITE_ONCE(dev->tx_stamp, jiffies);
 	if (status == -EPIPE)
 		set_bit(gs_usb_ng_pipe(ch), &dev->tx_halted);
-	/* Pairs with that of gs_usb_ng_tx_look(): either it sees the bit, or this that it is over */
+	/* Pairs with that of gs_usb_ng_tx_look(): it sees the bit, or this sees that it is over */
 	smp_mb();
 	if (READ_ONCE(dev->tx_held))
 		return;
@@ -424,7 +424,7 @@ int gs_usb_ng_remind(struct gs_usb_ng *dev, unsigned long until)
 	return err;
 }
 
-/* A channel that is up could not be started. Returns whose fault that was: true for the device's. */
+/* A channel that is up could not be started. Returns true if that was the device's fault. */
 static bool gs_usb_ng_start_failed(struct gs_channel *ch, int err, s64 no_answers)
 {
 	if (!gs_usb_ng_is_its_fault(ch->dev, err, no_answers))
@@ -1046,8 +1046,8 @@ static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 	return sign == GS_SIGN_ANSWER ? 0 : GS_ASK_AGAIN;
 }
 
-/* Nothing but a reset helps a channel that can't be started. Not while another one runs, which would
- * lose frames by it; and if three have not helped, none will: it may be what it is asked for.
+/* Nothing but a reset helps a channel that can't be started. Not while another one runs, which
+ * would lose frames by it; and if three have not helped, none will: it may be what it is asked for.
  */
 static void gs_usb_ng_starts_look(struct gs_usb_ng *dev)
 {
@@ -1075,7 +1075,7 @@ static void gs_usb_ng_starts_look(struct gs_usb_ng *dev)
 }
 
 /* jiffies come round after 50 days where they have 32 bits, and a stamp that is older than half of
- * that seems to lie ahead. Those that may stay as they are for so long are kept from getting so old.
+ * that seems to lie ahead. Those that may stay as they are for so long are kept younger.
  */
 static void gs_usb_ng_keep_stamps(struct gs_usb_ng *dev)
 {

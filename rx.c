@@ -428,8 +428,8 @@ static int gs_usb_ng_poll(struct napi_struct *napi, int budget)
  * @dev: the adapter; its lock is held
  *
  * Context: Process, sleeps.
- * Return: 0, -ENOMEM, -ENOSPC or -EBUSY if slots were leaked before, or what usb_submit_urb() says of
- * the first transfer. Later ones that fail are tried again by rx_retry.
+ * Return: 0, -ENOMEM, -ENOSPC or -EBUSY if slots were leaked before, or what usb_submit_urb() says
+ * of the first transfer. Later ones that fail are tried again by rx_retry.
  */
 int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 {

@@ -68,7 +68,7 @@ test_manual() {
 	one candlelight-fd tdcm=1
 	for v in 0 128; do
 		refused "tdcv $v" 'invalid|range' ip link set "$A" type can bitrate 500000 \
-			dbitrate 4000000 fd on tdc-mode manual tdcv $v tdco 12
+			dbitrate 4000000 fd on tdc-mode manual tdcv "$v" tdco 12
 	done
 	fd_up "$A" tdc-mode manual tdcv 7 tdco 12
 	eq "modes" "$(ctrlmodes "$A")" "FD TDC-MANUAL"
