@@ -290,8 +290,8 @@ static __always_inline unsigned int gs_usb_ng_rx_begin(struct gs_usb_ng *dev,
 	return len;
 }
 
-/* Handle one transfer; returns the channel that an echo completed a frame of, or NULL. What it was
- * more than one frame is added to @work.
+/* Handle one transfer; returns the channel that an echo completed a frame of, or NULL. Frames
+ * beyond the first are added to @work.
  */
 static struct gs_channel *gs_usb_ng_rx_transfer(struct gs_usb_ng *dev, struct gs_dma_slot *slot,
 						int *work)

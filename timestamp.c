@@ -9,8 +9,8 @@
  * What steers it are moments known by both clocks. A value of the device is always seen later than
  * it was true, by a transfer, a poll, a USB frame, or a queue; never earlier, but for the echoes of
  * one firmware, which steer nothing. So of all values in a window of time the most punctual one is
- * taken for a mark. The drift is the slope from an old mark
- * to the newest, and what the line is off at the newest is made up for slowly.
+ * taken for a mark. The drift is the slope from an old mark to the newest, and what the line is off
+ * at the newest is made up for slowly.
  *
  * How often the 32 bits have wrapped (every 71 minutes and 35 seconds), and whether a value is to
  * be believed at all, is told by the host's clock, which is right to within a tolerance that is

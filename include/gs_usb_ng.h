@@ -233,7 +233,7 @@ struct gs_tx_view {
  * @bec: error counters as last heard, rx in the high half. X
  * @bec_stamp: X: jiffies when @bec was heard or asked for
  * @tdcv: delay measured by the device as last heard, clock periods; negative: unknown. X
- * @tdcv_stamp: X: jiffies when it was asked for
+ * @tdcv_stamp: X: jiffies when it was asked for; ahead where that was in vain
  * @echo_seq: P: gs_dma_slot.seq of the newest frame that was echoed; read anywhere
  * @echo_stamp: P: jiffies of the last echo; read anywhere
  * @health: M: what recovery thinks of the channel
