@@ -104,6 +104,7 @@ stress:
 	@selftests/guest/run --guest uml612 --notes selftests/long/stress.sh
 	@selftests/guest/run --guest uml73 --notes selftests/long/stress.sh
 	@selftests/guest/run --guest qemu612-smp --notes selftests/long/stress.sh
+	@selftests/guest/run --guest qemu612-debug --notes selftests/long/stress.sh
 
 coverage:
 	@selftests/coverage

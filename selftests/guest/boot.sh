@@ -136,6 +136,8 @@ boot_qemu() {
 		# and every mapping is copied through bounce buffers, as on machines whose devices
 		# don't reach all memory
 		append+=" swiotlb=force" ;;
+	*-debug)
+		args+=(-smp 2) ;;
 	esac
 	args+=(-device "qemu-xhci,id=xhci,p2=$GS_PORTS,p3=$GS_PORTS")
 	for ((i = 0; i < GS_PORTS; i++)); do

@@ -10,6 +10,9 @@
 #	kernels.sh headers 6.1|6.12|7.3	a KDIR to build the module against
 #	kernels.sh source 6.12|7.3	unpacked linux-source, with the patches of this directory
 #	kernels.sh uml612|uml73		O= directory of a built UML kernel
+#	kernels.sh debug|kcsan		the same for QEMU, 6.12 for two CPUs: with lockdep and all other
+#					checkers that look for the moment in which they are called,
+#					or with the one for data races
 #	kernels.sh clean		empty the cache
 
 # shellcheck source-path=SCRIPTDIR
@@ -246,28 +249,36 @@ headers_from_source() {
 	echo "$dir"
 }
 
-# --- user-mode kernels -------------------------------------------------------
+# --- kernels that are built --------------------------------------------------
 
-# uml NAME SERIES FRAGMENT...: built once for a source and configuration
-uml() {
-	local name=$1 src dir hash frag cfg=() line key
+# built KIND NAME SERIES FRAGMENT...: in KIND/NAME-*, once for a source and configuration; BUILD_ARGS are
+# for make
+BUILD_ARGS=()
+built() {
+	local kind=$1 name=$2 src dir hash frag cfg=() line key make targets=all
 
-	src=$(locked "source-$2" source_tree "$2") || exit 1
-	shift 2
+	src=$(locked "source-$3" source_tree "$3") || exit 1
+	shift 3
 	for frag in "$@"; do
 		cfg+=("$GS_GUEST_DIR/kconfig/$frag")
 	done
 	hash=$({ basename "$src"; cat "${cfg[@]}"; } | sha256sum | cut -c 1-12)
-	dir=$GS_CACHE/uml/$name-$hash
+	dir=$GS_CACHE/$kind/$name-$hash
+	make=(make -C "$src" O="$dir")
+	if [ "$kind" = uml ]; then
+		make+=(ARCH=um)
+	else
+		targets="bzImage modules"
+	fi
 	if [ ! -e "$dir/complete" ]; then
 		need_build_tools
 		need_space "$GS_CACHE" 3000
-		rm -rf "$GS_CACHE/uml/$name"-*
+		rm -rf "$GS_CACHE/$kind/$name"-*
 		mkdir -p "$dir"
 		cat "${cfg[@]}" > "$dir/fragment"
 		say "building $name in $dir (takes some minutes, once)"
-		make -C "$src" ARCH=um O="$dir" KCONFIG_ALLCONFIG="$dir/fragment" \
-			allnoconfig > "$dir/build.log" 2>&1 ||
+		"${make[@]}" KCONFIG_ALLCONFIG="$dir/fragment" allnoconfig \
+			> "$dir/build.log" 2>&1 ||
 			die "configuration failed, see $dir/build.log"
 		# an option that was not taken would make tests hollow
 		while IFS= read -r line; do
@@ -281,16 +292,25 @@ uml() {
 					die "$name: $line was not accepted by this kernel" ;;
 			esac
 		done < "$dir/fragment"
-		nice make -C "$src" ARCH=um O="$dir" -j"$GS_JOBS" all >> "$dir/build.log" 2>&1 ||
+		# shellcheck disable=SC2086	# words
+		nice "${make[@]}" "${BUILD_ARGS[@]}" -j"$GS_JOBS" $targets >> "$dir/build.log" 2>&1 ||
 			die "the kernel did not build, see $dir/build.log"
-		make -C "$src" ARCH=um O="$dir" INSTALL_MOD_PATH="$dir" modules_install \
-			>> "$dir/build.log" 2>&1 ||
+		"${make[@]}" INSTALL_MOD_PATH="$dir" modules_install >> "$dir/build.log" 2>&1 ||
 			die "modules_install failed, see $dir/build.log"
 		ls "$dir/lib/modules" > "$dir/release"
 		ln -sfn "$dir" "$dir/kdir"
+		ln -sfn arch/x86/boot/bzImage "$dir/vmlinuz"
 		touch "$dir/complete"
 	fi
 	echo "$dir"
+}
+
+# The sanitizer is kept out of all but the CAN and USB core, so that watchpoints are set there and in the
+# driver, which is instrumented always
+kcsan() {
+	# shellcheck disable=SC2016	# make expands it
+	BUILD_ARGS=('KCSAN_SANITIZE=$(if $(filter drivers/net/can/dev net/can drivers/usb/core,$(obj)),y,n)')
+	built qemu kcsan 6.12 qemu.config qemu-kcsan.config
 }
 
 clean() {
@@ -307,9 +327,13 @@ headers:7.3)
 source:6.12|source:7.3)
 	locked "source-$2" source_tree "$2" ;;
 uml612:)
-	locked uml612 uml uml612 6.12 uml.config uml-debug.config ;;
+	locked uml612 built uml uml612 6.12 uml.config uml-debug.config ;;
 uml73:)
-	locked uml73 uml uml73 7.3 uml.config uml-smp.config ;;
+	locked uml73 built uml uml73 7.3 uml.config uml-smp.config ;;
+debug:)
+	locked debug built qemu debug 6.12 qemu.config qemu-debug.config ;;
+kcsan:)
+	locked kcsan kcsan ;;
 clean:)
 	clean ;;
 *)

@@ -8,7 +8,7 @@
 # GS_TEST_STRESS=100 makes it a hundred rounds instead of ten.
 #
 # timeout: 600
-# guests: uml612 uml73 qemu612-smp
+# guests: uml612 uml73 qemu612-smp qemu612-debug
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
