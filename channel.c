@@ -427,7 +427,7 @@ static int gs_usb_ng_open(struct net_device *netdev)
 
 	until = gs_usb_ng_hurry(dev);
 	/* Awake as long as it is open. Before the lock, which resume takes */
-	err = usb_autopm_get_interface(dev->intf);
+	err = gs_usb_ng_rouse(dev);
 	if (err)
 		goto out_close;
 
@@ -448,8 +448,8 @@ static int gs_usb_ng_open(struct net_device *netdev)
 	ch->start_fails = 0;
 	ch->start_faults = 0;
 	if (dev->paused) {
-		/* A reset may take longer than RTNL may be held for. The end of it starts what is
-		 * open, whether it was so before or not.
+		/* A reset, or waking up, may take longer than RTNL may be held for. The end of it
+		 * starts what is open, whether it was so before or not.
 		 */
 		netif_carrier_off(netdev);
 		netif_stop_queue(netdev);
@@ -474,7 +474,7 @@ out_unshare:
 	gs_usb_ng_tx_close(ch);
 out_unlock:
 	mutex_unlock(&dev->lock);
-	usb_autopm_put_interface(dev->intf);
+	usb_autopm_put_interface_async(dev->intf);
 out_close:
 	gs_usb_ng_hurry_done(dev);
 	close_candev(netdev);
@@ -507,7 +507,7 @@ static int gs_usb_ng_stop(struct net_device *netdev)
 	/* The poll may have asked for recovery until the channel was stopped */
 	gs_usb_ng_recovery_cancel(ch);
 	gs_usb_ng_hurry_done(dev);
-	usb_autopm_put_interface(dev->intf);
+	usb_autopm_put_interface_async(dev->intf);
 	close_candev(netdev);
 
 	return 0;
@@ -520,7 +520,7 @@ static int gs_usb_ng_set_termination_ohm(struct net_device *netdev, u16 ohm)
 	unsigned long until = gs_usb_ng_hurry(dev);
 	int err;
 
-	err = usb_autopm_get_interface(dev->intf);
+	err = gs_usb_ng_rouse(dev);
 	if (err)
 		goto out_done;
 
@@ -529,7 +529,7 @@ static int gs_usb_ng_set_termination_ohm(struct net_device *netdev, u16 ohm)
 	err = dev->paused ? -EBUSY :
 	      gs_usb_ng_set_termination(dev, ch->index, ohm == GS_TERMINATION_OHM, until);
 	mutex_unlock(&dev->lock);
-	usb_autopm_put_interface(dev->intf);
+	usb_autopm_put_interface_async(dev->intf);
 out_done:
 	gs_usb_ng_hurry_done(dev);
 

@@ -131,14 +131,14 @@ static int gs_usb_ng_set_phys_id(struct net_device *netdev, enum ethtool_phys_id
 	case ETHTOOL_ID_ACTIVE:
 		/* Awake as long as it blinks */
 		until = gs_usb_ng_hurry(dev);
-		err = usb_autopm_get_interface(dev->intf);
+		err = gs_usb_ng_rouse(dev);
 		if (!err) {
 			mutex_lock(&dev->lock);
 			err = dev->paused ? -EBUSY :
 			      gs_usb_ng_identify(dev, ch->index, true, until);
 			mutex_unlock(&dev->lock);
 			if (err)
-				usb_autopm_put_interface(dev->intf);
+				usb_autopm_put_interface_async(dev->intf);
 		}
 		gs_usb_ng_hurry_done(dev);
 		if (err)
@@ -159,7 +159,7 @@ static int gs_usb_ng_set_phys_id(struct net_device *netdev, enum ethtool_phys_id
 		err = dev->paused ? 0 : gs_usb_ng_identify(dev, ch->index, false, until);
 		mutex_unlock(&dev->lock);
 		gs_usb_ng_hurry_done(dev);
-		usb_autopm_put_interface(dev->intf);
+		usb_autopm_put_interface_async(dev->intf);
 		return err;
 	default:
 		return -EINVAL;

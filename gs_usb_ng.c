@@ -9,6 +9,7 @@
 
 #include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/pm_runtime.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/usb.h>
@@ -278,6 +279,7 @@ static int gs_usb_ng_probe(struct usb_interface *intf, const struct usb_device_i
 	if (dev->rx_size > usb_endpoint_maxp(in))
 		dev->rx_size = rounddown(dev->rx_size, usb_endpoint_maxp(in));
 	mutex_init(&dev->lock);
+	init_waitqueue_head(&dev->roused);
 	spin_lock_init(&dev->tx_wait_lock);
 	spin_lock_init(&dev->look_lock);
 	ratelimit_state_init(&dev->log, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
@@ -385,7 +387,7 @@ static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
 
 	/* From here on nothing starts a channel; what was started before is waited for */
 	mutex_lock(&dev->lock);
-	dev->paused = true;
+	WRITE_ONCE(dev->paused, true);
 	dev->forgetful = true;
 	dev->reminded = 0;
 	dev->remind_fails = 0;
@@ -411,6 +413,32 @@ static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
 	for (i = 0; i < dev->n_channels; i++)
 		gs_usb_ng_recovery_cancel(dev->ch[i]);
 	cancel_delayed_work_sync(&dev->tick);
+}
+
+/**
+ * gs_usb_ng_rouse() - have the device awake until usb_autopm_put_interface_async()
+ * @dev: the adapter
+ *
+ * The USB core takes seconds to wake a device that has died in its sleep. RTNL isn't held for them:
+ * half of the time that its holder has is for this, and the rest for his requests. A device that is
+ * not awake by then is one that is paused (gs_usb_ng.paused).
+ *
+ * Context: Process, RTNL, not gs_usb_ng.lock, which resume takes.
+ * Return: 0, or the errno of the runtime PM core
+ */
+int gs_usb_ng_rouse(struct gs_usb_ng *dev)
+{
+	int err;
+
+	err = usb_autopm_get_interface_async(dev->intf);
+	if (err)
+		return err;
+
+	if (!pm_runtime_active(&dev->udev->dev))
+		wait_event_timeout(dev->roused, !READ_ONCE(dev->paused),
+				   GS_USB_NG_CTRL_TIMEOUT / 2);
+
+	return 0;
 }
 
 static int gs_usb_ng_suspend(struct usb_interface *intf, pm_message_t message)

@@ -1189,7 +1189,8 @@ void gs_usb_ng_resume_channels(struct gs_usb_ng *dev)
 	int err;
 
 	mutex_lock(&dev->lock);
-	dev->paused = false;
+	WRITE_ONCE(dev->paused, false);
+	wake_up(&dev->roused);
 	gs_usb_ng_take_back(dev);
 
 	err = gs_usb_ng_revive(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);

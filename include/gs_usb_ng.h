@@ -24,6 +24,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/usb.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "decide.h"
@@ -334,7 +335,9 @@ enum gs_generation {
  * @hw_timestamps: I: every channel can stamp, so every channel does
  * @lock: guards the M fields, and serialises open, close, restart, suspend and reset
  * @n_open: M: channels that are open
- * @paused: M: suspended or being reset: no channel runs, what is opened is started afterwards
+ * @paused: M: suspended or being reset: no channel runs, what is opened is started afterwards; read
+ *	anywhere
+ * @roused: it has been resumed
  * @forgetful: M: suspended or reset, and gs_usb_ng_remind() has not succeeded since
  * @reminded: M: how much of that was done: 1 for the device, and 1 for each channel
  * @remind_fails: M: times in a row that the next of it failed
@@ -420,6 +423,7 @@ struct gs_usb_ng {
 	struct mutex lock; /* guards the M fields, serialises life-cycle steps */
 	unsigned int n_open;
 	bool paused;
+	wait_queue_head_t roused;
 	bool forgetful;
 	unsigned int reminded;
 	unsigned int remind_fails;
@@ -667,6 +671,7 @@ void gs_usb_ng_resume_channels(struct gs_usb_ng *dev);
 void gs_usb_ng_restart_later(struct gs_channel *ch);
 
 /* gs_usb_ng.c */
+int gs_usb_ng_rouse(struct gs_usb_ng *dev);
 struct gs_dma_pool *gs_usb_ng_pool_create(struct gs_usb_ng *dev, struct gs_dma_pool_params *params);
 
 /* stats.c */

@@ -93,6 +93,49 @@ test_idle_reset_resume() {
 	asleep a
 }
 
+# timed COMMAND...: hundredths of a second that it takes, in TOOK
+timed() {
+	gs_now
+	TOOK=$GS_NOW
+	"$@"
+	TIMED=$?
+	gs_now
+	TOOK=$((GS_NOW - TOOK))
+}
+
+# The USB core waits five seconds for a descriptor, and nobody holds RTNL for that: the interface is up,
+# and starts when the device is awake. What can't be put off is refused.
+test_idle_slow_resume() {
+	local quirks=/sys/module/usbcore/parameters/quirks
+
+	echo 1d50:606f:b >"$quirks"
+	one candlelight-fd term=1
+	allow_sleep a
+	asleep a
+	emu_ok fault id=a what=timeout at=std count=1
+	timed up "$A"
+	eq "up" "$TIMED" 0
+	note "up after $TOOK hundredths of a second"
+	le "hundredths of a second" "$TOOK" 300
+	eq "carrier" "$(<"/sys/class/net/$A/carrier")" 0
+	on_bus "$A" a:0
+	# they are looked up at each reset
+	echo >"$quirks"
+	carrier "$A"
+	talk
+	down "$A"
+	asleep a
+
+	emu_ok fault id=a what=timeout at=std count=1
+	timed refused "termination of who sleeps" busy ip link set "$A" type can termination 120
+	note "termination after $TOOK hundredths of a second"
+	le "hundredths of a second" "$TOOK" 300
+	# it is awake for a moment, since somebody had asked
+	asleep a
+	patiently "termination" ip link set "$A" type can termination 120
+	asleep a
+}
+
 # Unplugged, and unbound, in its sleep; the next driver finds nobody who keeps it awake
 test_idle_gone() {
 	local intf
@@ -114,6 +157,41 @@ test_idle_gone() {
 	emu_ok unplug id=a
 	wait_for 20 "end of all adapters" gs_none_bound
 }
+
+# pulled_waking LEAST COMMAND...: in its sleep something is asked of it, and the cable is pulled at the first
+# request after it has woken up, at the second, until there is no such one any more
+pulled_waking() {
+	local k least=$1
+
+	shift
+	one candlelight-fd term=1
+	for ((k = 0; k < 100; k++)); do
+		allow_sleep a
+		asleep a
+		emu_ok fault id=a what=unplug at=ctrl skip="$k"
+		timeout 20 ip link set "$A" "$@" 2>/dev/null
+		[ "$(emu_status a plugged)" = 0 ] || break
+		wait_for 20 "end of all adapters" gs_none_bound
+		wait_for 20 "end of the device" not gs_usb_dev a
+		emu_ok plug id=a
+		wait_for 20 "driver bound again" gs_bound a
+		find_a
+	done
+	emu_ok fault id=a what=none
+	note "pulled at each of $k"
+	ge "requests" "$k" "$least"
+	is_up "$A" || up_fd "$A"
+	talk
+	down "$A"
+	asleep a
+}
+
+# The byte order, RESET, two bit timings, delay compensation, START
+test_pulled_at_open() {
+	pulled_waking 6 up type can bitrate 500000 dbitrate 2000000 fd on
+}
+
+test_pulled_at_termination() { pulled_waking 2 type can termination 120; }
 
 # Of others nobody knows whether they wake up. The adapter that does is the clock.
 never_sleeps() {
@@ -140,5 +218,7 @@ test_never_cannectivity() { never_sleeps cannectivity; }
 test_never_canable25() { never_sleeps canable25; }
 test_never_gs() { never_sleeps gs; }
 
-ktap_run test_idle_sleeps test_idle_reset_resume test_idle_gone test_never_candlelight_old \
+ktap_run test_idle_sleeps test_idle_reset_resume test_idle_slow_resume \
+	test_idle_gone test_pulled_at_open \
+	test_pulled_at_termination test_never_candlelight_old \
 	test_never_cannectivity test_never_canable25 test_never_gs
