@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For a kernel with KCSAN (guest/kconfig/kcsan.config): traffic on two channels, everything that can
+# For a kernel with KCSAN ("make stress"): traffic on two channels, everything that can
 # be read is read without a pause, interfaces go up and down, and one after the other goes wrong
 # what can go wrong. Nothing is judged here but what the kernel has to say.
 #

@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Everything at once, on two CPUs where the guest has them: interfaces go up and down, the
+# driver is unbound and bound, channels fall off the bus and are restarted, all counters are
+# read in all ways there are, and frames go both ways. What is counted are rounds, not seconds.
+# Afterwards all of it works, and every slot that was taken ended in one way.
+# GS_TEST_STRESS=100 makes it a hundred rounds instead of five.
+#
+# timeout: 300
+# guests: uml73 qemu612-smp qemu612-debug
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+ROUNDS=${GS_TEST_STRESS:-5}
+
+# Two channels on one bus. (A CANnectivity would not live: its OUT endpoint is dead once frames
+# come in faster than its 20 buffers are fetched.)
+plug() {
+	emu_ok bus name=s ack=on fast=1
+	adapter a "$@" bus=s
+	touch "$GS_TMP/go"
+}
+
+# ---- what goes on until the others are done -------------------------------------------
+
+# Frames out of a channel, whatever its interface is called now
+sender() {
+	local iface
+
+	while [ -e "$GS_TMP/go" ]; do
+		iface=$(netdev a "$1") || iface=none
+		cangen -g 0 -p 50 -n 300 -I "$2" -L i -D i "$iface" || gs_pause
+	done
+}
+
+# Frames into the channels
+feeder() {
+	while [ -e "$GS_TMP/go" ]; do
+		emu send bus=s frame=7FF#1122334455667788 count=500 gap=200
+		emu wait bus=s cond=idle timeout=5000
+	done
+}
+
+# Bus-off again and again, of a channel that restarts after 5 ms
+spoiler() {
+	while [ -e "$GS_TMP/go" ]; do
+		emu busoff id=a ch="$1"
+		gs_pause
+	done
+}
+
+traffic() {
+	{
+		sender 0 100 &
+		sender 1 200 &
+		feeder &
+		wait
+	} >/dev/null 2>&1 &
+}
+
+# ---- what has a number of rounds ------------------------------------------------------
+
+# Every counter, by every way to it; what goes away meanwhile is not read
+reader() {
+	local i f all iface
+
+	for ((i = 0; i < ROUNDS; i++)); do
+		for f in /sys/class/net/*/gs_usb_ng/* \
+			 "$GS_USB/drivers/$GS_DRIVER"/*:*/{pool_rx,rx,firmware}/*; do
+			read -r all <"$f"
+		done
+		for iface in /sys/class/net/*/gs_usb_ng; do
+			iface=${iface%/*}
+			ethtool -S "${iface##*/}"
+		done
+		ip -d -s link show
+	done >/dev/null 2>&1
+}
+
+# up_and_down CHANNEL: twice a round, as fast as one process can; it stays up
+up_and_down() {
+	local i iface
+
+	iface=$(netdev a "$1") || fail "no channel $1"
+	for ((i = 0; i < 2 * ROUNDS; i++)); do
+		echo "link set $iface down"
+		echo "link set $iface up"
+	done >"$GS_TMP/batch$1"
+	ok "up and down" ip -batch "$GS_TMP/batch$1"
+}
+
+# unbind_and_bind: each time when frames come in
+unbind_and_bind() {
+	local i iface intf
+
+	intf=$(usb_intf a)
+	for ((i = 0; i < ROUNDS; i++)); do
+		for iface in $(netdev a 0) $(netdev a 1); do
+			up "$iface"
+		done
+		wait_for 40 "frames in round $i" at_least 1 link_stat "$iface" rx_packets
+		gs_unbind "$intf" || fail "unbind in round $i"
+		gs_bind "$intf" || fail "bind in round $i"
+		wait_for 40 "driver bound" gs_bound a
+	done
+}
+
+# all_of PID...: none of them has failed; then the traffic ends
+all_of() {
+	local pid bad=0
+
+	for pid; do
+		wait "$pid" || bad=1
+	done
+	rm -f "$GS_TMP/go"
+	wait
+	[ "$bad" = 0 ] || fail "see above"
+}
+
+# ---- afterwards -----------------------------------------------------------------------
+
+# balanced CHANNEL, which is down: each slot taken was echoed, failed or was given up, and none is out
+balanced() {
+	local iface taken ended
+
+	iface=$(netdev a "$1") || fail "no channel $1"
+	pools_empty a "$1"
+	taken=$(stat_of "$iface" tx_pool_acquires)
+	ended=$(($(link_stat "$iface" tx_packets) + $(link_stat "$iface" tx_errors) +
+		 $(stat_of "$iface" tx_abandoned) + $(stat_of "$iface" tx_no_skb)))
+	eq "slots of channel $1 that came to an end" "$ended" "$taken"
+	ge "frames dropped on channel $1" "$(link_stat "$iface" tx_dropped)" \
+		"$(stat_of "$iface" tx_abandoned)"
+	note "channel $1: $taken frames sent, $(link_stat "$iface" tx_packets) echoed," \
+		"$(link_stat "$iface" rx_packets) received"
+}
+
+# Frames both ways on both channels, counted
+works() {
+	local ch iface
+
+	bus_idle s
+	for ch in 0 1; do
+		iface=$(netdev a "$ch") || fail "no channel $ch"
+		up "$iface" restart-ms 0
+		capture "$GS_TMP/log" "$iface"
+		emu_ok send bus=s frame=7FF#1122 count=20
+		ok "cangen" cangen -g 0 -p 1000 -n 20 -I i -L i -D i "$iface"
+		got "$GS_TMP/log" 40
+		stop_capture
+		down "$iface"
+	done
+}
+
+finish() {
+	down "$(netdev a 0)"
+	down "$(netdev a 1)"
+	balanced 0
+	balanced 1
+	works
+	balanced 0
+	balanced 1
+}
+
+# Both channels up and down on their own, so the IN pipe is opened and closed under way
+test_up_and_down() {
+	local pids=()
+
+	plug candlelight-fd channels=2
+	up "$(netdev a 0)"
+	up "$(netdev a 1)"
+	traffic
+	reader & pids+=($!)
+	up_and_down 0 & pids+=($!)
+	up_and_down 1 & pids+=($!)
+	all_of "${pids[@]}"
+	finish
+}
+
+# As before, with one channel in and out of bus-off
+test_bus_off() {
+	local pids=()
+
+	plug candlelight-fd channels=2
+	up "$(netdev a 0)" restart-ms 5
+	up "$(netdev a 1)"
+	traffic
+	spoiler 0 >/dev/null 2>&1 &
+	reader & pids+=($!)
+	up_and_down 0 & pids+=($!)
+	up_and_down 1 & pids+=($!)
+	all_of "${pids[@]}"
+	finish
+}
+
+test_unbind() {
+	local pids=()
+
+	plug candlelight-fd channels=2
+	traffic
+	reader & pids+=($!)
+	unbind_and_bind & pids+=($!)
+	all_of "${pids[@]}"
+	finish
+}
+
+ktap_run test_up_and_down test_bus_off test_unbind
