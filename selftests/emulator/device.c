@@ -414,6 +414,8 @@ void device_unplug(struct device *dev)
 		return;
 	emu_log("%s unplug", dev->id);
 	dev->plugged = false;
+	/* the suspend that was announced will not come */
+	memset(&dev->sleep, 0, sizeof(dev->sleep));
 	dev->transport->unplug(dev);
 	usb_cancel_all(dev);
 	device_power_on(dev);

@@ -16,7 +16,7 @@
 #	GS_TEST_ALL=y		all subtests in each guest, not only its share
 #
 # timeout: 120
-# guests: qemu61 qemu612 qemu612-smp
+# guests: qemu61 qemu612 qemu612-smp qemu612-debug
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -275,6 +275,78 @@ unplugged() {
 	talk 3 0
 }
 
+plugged() {
+	[ "$(emu_status a plugged)" = 1 ]
+}
+
+# sleep_pulled WORD...: asleep and awake, with frames in flight and others that come in, while the cable
+# is pulled as the words say
+sleep_pulled() {
+	local sender
+
+	up_fd "$A"
+	emu_ok bus name=t ack=off
+	cangen -g 0 -p 60000 -I 7FE -L 8 -D i "$A" >/dev/null 2>&1 &
+	sender=$!
+	IN_FLIGHT=-1
+	wait_for 10 "frames that wait" settled
+	emu_all "suspend id=a at=idle" "fault id=a what=unplug $*"
+	gs_now
+	SLEPT=$GS_NOW
+	ok "sleep" eval 'echo freeze >/sys/power/state'
+	gs_now
+	SLEPT=$((GS_NOW - SLEPT))
+	# it would wait for room
+	kill -KILL "$sender" 2>/dev/null
+	wait "$sender" 2>/dev/null
+	emu_ok bus name=t ack=on
+}
+
+plug_again() {
+	wait_for 20 "end of the interface" gone
+	emu_ok plug id=a
+	wait_for 20 "driver bound again" gs_bound a
+	A=$(netdev a) || fail "no interface"
+}
+
+# It is pulled at each request of falling asleep and waking up, of which there are STEPS at least, and at
+# some moments between and behind them
+pulled() {
+	local k whole steps=$1
+
+	shift
+	one "$@"
+	emu_ok send bus=t frame=123#1122334455667788 count=10000000 gap=5000
+	for ((k = 0; k < 100; k++)); do
+		sleep_pulled at=ctrl skip="$k"
+		plugged && break
+		plug_again
+	done
+	emu_ok fault id=a what=none
+	down "$A"
+	whole=$SLEPT
+	note "pulled at each of $k requests of a sleep of $whole hundredths of seconds"
+	ge "requests of a sleep" "$k" "$steps"
+	for k in 1 2 3 4 5 6 7; do
+		sleep_pulled at=time after=$((whole * 10000 * k / 8))
+		wait_for 20 "end of the adapter" not plugged
+		plug_again
+	done
+	up_fd "$A"
+	capture "$GS_TMP/log" "$A"
+	ok "cangen" cangen -g 0 -p 1000 -n 5 -I 321 -L i -D i "$A"
+	wait_for 10 "frames both ways" has_lines 20 "$GS_TMP/log"
+	wait_for 10 "echoes" is 5 link_stat "$A" tx_packets
+	stop_capture
+	down "$A"
+	pools_empty a
+}
+
+# RESET of a channel that is on the bus, and then, with or without the byte order, RESET, two bit
+# timings, delay compensation, START
+test_pulled_resume() { pulled 6 "$EHCI" candlelight-fd; }
+test_pulled_reset_resume() { pulled 7 "$XHCI" candlelight-fd; }
+
 test_unplugged_resume() { unplugged "$EHCI" candlelight-fd; }
 test_unplugged_reset_resume() { unplugged "$XHCI" candlelight-fd; }
 
@@ -370,10 +442,11 @@ set_up() {
 case ${GS_TEST_ALL:-$GS_VARIANT} in
 qemu612)
 	tests=(resume_candlelight_old resume_candlelight_fd resume_cannectivity
-	       no_partner_candlelight_fd unplugged_resume silent often_resume) ;;
+	       no_partner_candlelight_fd unplugged_resume pulled_resume silent often_resume) ;;
 qemu612-smp)
 	tests=(reset_resume_candlelight_fd reset_resume_cannectivity down
-	       no_partner_cannectivity unplugged_reset_resume often_reset_resume) ;;
+	       no_partner_cannectivity unplugged_reset_resume pulled_reset_resume
+	       often_reset_resume) ;;
 qemu61)
 	tests=(reset_resume_candlelight_old reset_resume_candlelight_bx reset_resume_gs
 	       reset_resume_ces reset_resume_cantact_pro reset_resume_budgetcan
