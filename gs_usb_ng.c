@@ -421,10 +421,11 @@ static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
  *
  * The USB core takes seconds to wake a device that has died in its sleep. RTNL isn't held for them:
  * half of the time that its holder has is for this, and the rest for his requests. A device that is
- * not awake by then is one that is paused (gs_usb_ng.paused).
+ * still being woken then is one that is paused (gs_usb_ng.paused).
  *
  * Context: Process, RTNL, not gs_usb_ng.lock, which resume takes.
- * Return: 0, or the errno of the runtime PM core
+ * Return: 0, -ETIMEDOUT if it sleeps on (the hub it is behind could not be woken), or the errno of
+ * the runtime PM core
  */
 int gs_usb_ng_rouse(struct gs_usb_ng *dev)
 {
@@ -434,11 +435,14 @@ int gs_usb_ng_rouse(struct gs_usb_ng *dev)
 	if (err)
 		return err;
 
-	if (!pm_runtime_active(&dev->udev->dev))
-		wait_event_timeout(dev->roused, !READ_ONCE(dev->paused),
-				   GS_USB_NG_CTRL_TIMEOUT / 2);
+	if (pm_runtime_active(&dev->udev->dev) ||
+	    wait_event_timeout(dev->roused, !READ_ONCE(dev->paused), GS_USB_NG_CTRL_TIMEOUT / 2) ||
+	    !pm_runtime_status_suspended(&dev->udev->dev))
+		return 0;
 
-	return 0;
+	usb_autopm_put_interface_async(dev->intf);
+
+	return -ETIMEDOUT;
 }
 
 static int gs_usb_ng_suspend(struct usb_interface *intf, pm_message_t message)
