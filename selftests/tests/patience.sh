@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What goes on for minutes: a device that will not start any more is not reset for ever, and is of use
-# again when it will.
+# Where time matters: what goes on for minutes. A device that will not start any more is not reset
+# for ever, and is of use again when it will; frames that rightly wait are left waiting.
 #
 # It takes minutes by the guest's clock, which leaps.
 #
@@ -36,4 +36,46 @@ test_refuses_start() {
 	eq "USB resets after that" "$(intf_stat a recovery/usb_resets)" "$resets"
 }
 
-ktap_run test_refuses_start
+# pair PERSONALITY: two channels, each on a bus of its own, both up
+pair() {
+	emu_ok bus name=t ack=on
+	emu_ok bus name=u ack=on
+	adapter a "$1" channels=2 bus=t,u
+	find_a
+	up "$A"
+	up "$B"
+}
+
+# On a device with one queue frames wait behind those of a channel that has no partner, for as long
+# as it takes: nobody doubts them, and nothing is started anew
+test_held_up() {
+	pair cannectivity
+	emu_ok bus name=u ack=off
+	ok "cangen" cangen -g 0 -p 1000 -n 4 -I 456 -L i -D i "$B"
+	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$B"
+	ok "cansend" cansend "$A" 123#
+	leap 60
+	eq "state of the one behind" "$(can_state "$A")" ERROR-ACTIVE
+	eq "looks that doubted it" "$(stat_of "$A" tx_doubted)" 0
+	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 0
+	eq "the other started anew" "$(stat_of "$B" tx_stuck)" 0
+	emu_ok bus name=u ack=on
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+	wait_for 20 "echoes of the other" is 4 link_stat "$B" tx_packets
+}
+
+# One that is error-passive, but has nothing in that queue, holds nobody up: what is lost is lost
+test_not_held_up() {
+	pair cannectivity
+	emu_ok errors id=a ch=1 tec=140
+	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$B"
+	emu_ok fault id=a what=drop-echo n=1
+	ok "cansend" cansend "$A" 123#
+	leap 60
+	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 1
+	eq "state of the other" "$(can_state "$B")" ERROR-PASSIVE
+	ok "cansend" cansend "$A" 124#
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+}
+
+ktap_run test_refuses_start test_held_up test_not_held_up
