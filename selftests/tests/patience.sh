@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Where time matters: what goes on for minutes. A device that will not start any more is not reset
-# for ever, and is of use again when it will; frames that rightly wait are left waiting.
+# for ever, and is of use again when it will; frames that rightly wait are left waiting; what was
+# refused is not asked for ever.
 #
 # It takes minutes by the guest's clock, which leaps.
 #
@@ -78,4 +79,31 @@ test_not_held_up() {
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
 
-ktap_run test_refuses_start test_held_up test_not_held_up
+# closed COUNTER TIMES FAULT...: a channel is down, and its device has not agreed
+closed() {
+	local n
+
+	n=$(intf_stat a "recovery/$1")
+	up "$A"
+	emu_ok fault id=a req=2 count=1000000 "${@:3}"
+	down "$A"
+	leap 60
+	eq "requests that failed ($1)" $(($(intf_stat a "recovery/$1") - n)) "$2"
+	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	emu_ok fault id=a what=none
+}
+
+# The RESET of a channel that goes down is refused, which it would be the next time, too; or not
+# answered, which it may be the next time, but others wait for the device meanwhile
+test_closed() {
+	emu_ok bus name=t ack=on
+	adapter a candlelight-fd bus=t channels=1
+	find_a
+	closed refused 1 what=stall
+	closed no_answer 3 what=timeout
+	up "$A"
+	ok "cansend" cansend "$A" 123#
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+}
+
+ktap_run test_refuses_start test_held_up test_not_held_up test_closed
