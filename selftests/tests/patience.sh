@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Where time matters: what goes on for minutes. A device that will not start any more is not reset
+# Where time matters. What goes on for minutes: a device that will not start any more is not reset
 # for ever, and is of use again when it will; frames that rightly wait are left waiting; what was
-# refused is not asked for ever.
+# refused is not asked for ever. And what comes while a request waits for its answer.
 #
 # It takes minutes by the guest's clock, which leaps.
 #
@@ -106,4 +106,34 @@ test_closed() {
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
 
-ktap_run test_refuses_start test_held_up test_not_held_up test_closed
+# asked N: the device has had N requests since ASKED
+asked() {
+	[ "$(emu_status a requests)" -ge $((ASKED + $1)) ]
+}
+
+# To start a channel anew takes two seconds if neither the RESET of its end nor that of its start is
+# answered. Who holds RTNL and wants a ring of another size waits for one.
+test_time_rings() {
+	local began
+
+	pair candlelight-fd
+	down "$B"
+	ASKED=$(emu_status a requests)
+	emu_all "fault id=a what=drop-echo n=1" "fault id=a what=timeout req=2 ch=0 n=2"
+	ok "cansend" cansend "$A" 123#
+	# twice for the state, and the first RESET
+	wait_for 20 "RESET" asked 3
+	gs_now
+	began=$GS_NOW
+	ok "ring" ethtool -G "$B" tx 5
+	gs_now
+	note "$((GS_NOW - began)) hundredths of a second"
+	ge "hundredths of a second" $((GS_NOW - began)) 80
+	le "hundredths of a second" $((GS_NOW - began)) 110
+	on_bus "$A" a:0
+	ok "cansend" cansend "$A" 124#
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+}
+
+ktap_run test_refuses_start test_held_up test_not_held_up test_closed \
+	test_time_rings
