@@ -135,5 +135,36 @@ test_time_rings() {
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
 
+# While the halt of an OUT endpoint is cleared, which is not answered, another endpoint halts. It is
+# cleared, too, before there is another frame for it to lose.
+test_second_halt() {
+	emu_ok bus name=t ack=on
+	adapter a canable25 channels=2 bus=t
+	echo elm >"$GS_USB/drivers/$GS_DRIVER/$(usb_intf a)/protocol" || fail "no ELM protocol"
+	find_a
+	up "$A"
+	up "$B"
+	emu_all "fault id=a what=out-status status=stall ch=0 n=1" \
+		"fault id=a what=out-status status=stall ch=1 n=1" \
+		"fault id=a what=timeout at=std req=1 n=1"
+	ok "cansend" cansend "$A" 123#
+	# said just before
+	wait_for 20 "end of the pause" log_has "OUT transfers fail"
+	ok "cansend" cansend "$B" 124#
+	wait_for 20 "frame that met the other halt" is 1 link_stat "$B" tx_errors
+	eq "halts cleared by then" "$(intf_stat a recovery/cleared_halts)" 0
+	leap 10
+	eq "halts cleared" "$(intf_stat a recovery/cleared_halts)" 2
+	ok "cansend" cansend "$B" 125#
+	wait_for 20 "echo" is 1 link_stat "$B" tx_packets
+	eq "frames lost" "$(link_stat "$B" tx_errors)" 1
+	# the first one is still halted, since it has not heard of it
+	ok "cansend" cansend "$A" 126#
+	wait_for 20 "frame that met the halt again" is 2 link_stat "$A" tx_errors
+	leap 10
+	ok "cansend" cansend "$A" 127#
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+}
+
 ktap_run test_refuses_start test_held_up test_not_held_up test_closed \
-	test_time_rings
+	test_time_rings test_second_halt
