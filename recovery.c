@@ -19,8 +19,9 @@
 #define GS_RX_UNHALT_TIMEOUT	msecs_to_jiffies(500)
 #define GS_ASK_TIMEOUT		msecs_to_jiffies(500)
 
-/* Between restarts that fail, at least */
-#define GS_RESTART_AGAIN_MS	1000U
+/* Between restarts of a channel that fail, at least, and between those of two channels */
+#define GS_RESTART_AGAIN	msecs_to_jiffies(1000)
+#define GS_RESTART_TURN		msecs_to_jiffies(500)
 
 /* An echo is overdue after this time. CANable 2.5 drops frames after 500 ms without an ACK, others
  * may wait for a bus that is full of more urgent frames. Together with the look that confirms it,
@@ -73,9 +74,6 @@
 #define GS_START_FAULT		4
 #define GS_START_LATE		1
 #define GS_STARTS_FAIL		(GS_STARTS_FAULTY * GS_START_FAULT)
-
-/* Channels whose restart fails are tried again so many a second */
-#define GS_RESTARTS_AT_ONCE	4
 
 /* What a device is reminded of, and doesn't take so often, it goes without */
 #define GS_REMIND_TRIES		3
@@ -457,6 +455,22 @@ static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
 	return err;
 }
 
+/* Jiffies until a channel whose restart has failed has its turn again. The CAN core writes a line
+ * each time, and those of many channels must not come at once.
+ */
+static unsigned long gs_usb_ng_restart_turn(struct gs_usb_ng *dev)
+{
+	unsigned long now = jiffies, first = now + GS_RESTART_AGAIN;
+	unsigned long turn = READ_ONCE(dev->restart_turn);
+
+	/* It has passed, or is none: no more wait for theirs than there are channels */
+	if (turn - first > dev->n_channels * GS_RESTART_TURN)
+		turn = first;
+	WRITE_ONCE(dev->restart_turn, turn + GS_RESTART_TURN);
+
+	return turn - now;
+}
+
 /**
  * gs_usb_ng_restart_later() - have the CAN core restart a channel in bus-off, if restart-ms is set
  * @ch: the channel
@@ -465,15 +479,14 @@ static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
  */
 void gs_usb_ng_restart_later(struct gs_channel *ch)
 {
-	unsigned int pause = ch->can.restart_ms;
+	unsigned long pause = msecs_to_jiffies(ch->can.restart_ms);
 
-	if (!pause || READ_ONCE(ch->dev->gone))
+	if (!ch->can.restart_ms || READ_ONCE(ch->dev->gone))
 		return;
-	/* The last one failed, which the CAN core writes a line about each time */
+	/* The last one failed */
 	if (!READ_ONCE(ch->running))
-		pause = max(pause, GS_RESTART_AGAIN_MS *
-			    DIV_ROUND_UP(READ_ONCE(ch->dev->n_open), GS_RESTARTS_AT_ONCE));
-	schedule_delayed_work(&ch->can.restart_work, msecs_to_jiffies(pause));
+		pause = max(pause, gs_usb_ng_restart_turn(ch->dev));
+	schedule_delayed_work(&ch->can.restart_work, pause);
 }
 
 /**
@@ -1197,7 +1210,10 @@ void gs_usb_ng_resume_channels(struct gs_usb_ng *dev)
 	if (err && gs_usb_ng_may_log(dev))
 		dev_warn(&dev->intf->dev, "device not started yet: %pe\n", ERR_PTR(err));
 
-	/* What was in bus-off stays there until it is restarted, and forgot when that would be */
+	/* What was in bus-off stays there until it is restarted, and forgot when that would be, so
+	 * that nobody waits for a turn
+	 */
+	WRITE_ONCE(dev->restart_turn, jiffies);
 	for (i = 0; i < dev->n_channels; i++)
 		if (dev->ch[i]->open && READ_ONCE(dev->ch[i]->can.state) == CAN_STATE_BUS_OFF)
 			gs_usb_ng_restart_later(dev->ch[i]);

@@ -395,6 +395,7 @@ enum gs_generation {
  * @resets: USB resets of this spell of trouble; works on @wq, and post_reset
  * @reset_stamp: jiffies of the last of them; same
  * @start_resets: M: those for channels that couldn't be started, since one could
+ * @restart_turn: X: when the next channel has its turn whose restart has failed, jiffies
  * @reset_asked: we have asked for one; same
  * @reset_told: X: the log has told of one, and not yet that the device was programmed after it
  * @wq: ordered; runs every work item of the device but the CAN core's
@@ -482,6 +483,7 @@ struct gs_usb_ng {
 	void (*silent)(struct gs_usb_ng *dev);
 	unsigned int resets;
 	unsigned int start_resets;
+	unsigned long restart_turn;
 	unsigned long reset_stamp;
 	bool reset_asked;
 	bool reset_told;
