@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the kernel log says of trouble: one line when it begins, and one when it is over.
+# What the kernel log says of trouble: one line when it begins, one when it is over, and never more
+# than a few in a second, whatever the device does.
 #
 # It takes minutes by the guest's clock, which leaps.
 #
@@ -10,6 +11,8 @@
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
+
+# ---- begin and end --------------------------------------------------------------------
 
 # plug PERSONALITY [WORD...]: up
 plug() {
@@ -135,5 +138,107 @@ test_gave_up() {
 	eq "lines about their end" "$(log_count "programmed anew after the USB reset")" 1
 }
 
+# ---- not too many ---------------------------------------------------------------------
+
+# forty: an adapter with 40 channels, all up
+forty() {
+	local f iface
+
+	emu_ok bus name=t ack=on
+	adapter a candlelight-fd channels=40 bus=t
+	IFACES=()
+	for f in "$GS_USB/devices/$GS_DEV:1.0/net"/*; do
+		IFACES+=("${f##*/}")
+	done
+	eq "channels" "${#IFACES[@]}" 40
+	for iface in "${IFACES[@]}"; do
+		echo "link set $iface up type can bitrate 500000 restart-ms 100"
+	done >"$GS_TMP/batch"
+	ok "up" ip -batch "$GS_TMP/batch"
+}
+
+# all_off: each that is on the bus goes off it
+all_off() {
+	local commands=()
+
+	mapfile -t commands < <(emu status id=a |
+		sed -n 's/^ *a:\([0-9]*\) .*started=1.*/busoff id=a ch=\1/p')
+	[ ${#commands[@]} = 0 ] || emu_all "${commands[@]}"
+}
+
+# count_lines FILE: in LINES, and in MOST how many there are in 5 seconds at most
+count_lines() {
+	LINES=$(lines "$1")
+	MOST=$(awk -F'[][]' '
+		{
+			t[NR] = $2
+			while (t[first + 1] < $2 - 5)
+				first++
+			if (NR - first > most)
+				most = NR - first
+		}
+		END { print most + 0 }' "$1")
+}
+
+# few SECONDS: for so long the device did what it could. The driver's own lines: ten in 5 seconds,
+# and one about those that were left out. Twice that where one such time ends and the next begins.
+# The CAN core's, about restarts that fail: ten, after the first for each channel, and two because
+# long timers are late.
+few() {
+	kernel_log | grep -E "\] $GS_DRIVER" >"$GS_TMP/all"
+	sed 's/^[^]]*\] //; s/can[0-9]*:/canX:/; s/[0-9][0-9]*/N/g' "$GS_TMP/all" | sort | uniq -c |
+		sort -rn | sed 's/^/#/'
+	grep -v "Restart failed" "$GS_TMP/all" >"$GS_TMP/own"
+	grep "Restart failed" "$GS_TMP/all" | tail -n +41 >"$GS_TMP/core"
+	count_lines "$GS_TMP/own"
+	note "$LINES lines of the driver, $MOST in 5 seconds"
+	le "lines of the driver" "$LINES" $((11 * ($1 / 5 + 1)))
+	le "lines of the driver in 5 seconds" "$MOST" 22
+	count_lines "$GS_TMP/core"
+	note "$LINES lines of the CAN core, $MOST in 5 seconds"
+	le "lines of the CAN core in 5 seconds" "$MOST" 12
+}
+
+# never_back FAULT...: all of them are in bus-off, and no restart succeeds
+never_back() {
+	forty
+	emu_ok fault id=a req=2 count=1000000 "$@"
+	all_off
+	leap 60
+	few 60
+}
+
+test_restarts_refused() { never_back what=stall; }
+test_restarts_unanswered() { never_back what=timeout; }
+
+# All that makes the driver say something, all at once and for a minute
+test_flood() {
+	local data=00000011223344556677880000000000000000 i ch
+
+	forty
+	for ((i = 0; i < 12; i++)); do
+		# from nowhere, too short, with a DLC that can't be, of a frame that is not out
+		emu_all "inject id=a count=20 hex=ffffffff7b00000008ff$data" \
+			"inject id=a count=20 hex=ffffffff7b" \
+			"inject id=a count=20 hex=ffffffff7b000000ff00$data" \
+			"inject id=a count=20 hex=07f00fff7b0000000800$data" \
+			"fault id=a what=in-status status=proto n=5" \
+			"fault id=a what=out-status status=crc n=5" \
+			"fault id=a what=drop-echo n=5" \
+			"fault id=a what=stall req=2 skip=$((i % 3)) n=5" \
+			"fault id=a what=timeout req=1 n=1"
+		for ((ch = i; ch < 40; ch += 10)); do
+			cansend "${IFACES[ch]}" 123#11 2>/dev/null
+		done
+		leap 1
+		emu_all "fault id=a what=in-status status=stall n=1" \
+			"fault id=a what=out-status status=stall n=1"
+		all_off
+		leap 4
+	done
+	few 60
+}
+
 ktap_run test_in test_in_halt test_out test_out_halt test_echo test_echoes test_out_hangs \
-	test_start test_bus_off test_restart test_bus_off_own test_usb_reset test_gave_up
+	test_start test_bus_off test_restart test_bus_off_own test_usb_reset test_gave_up \
+	test_restarts_refused test_restarts_unanswered test_flood
