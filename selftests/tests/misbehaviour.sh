@@ -68,6 +68,7 @@ start_hangs		doesn't answer a request to start
 bittiming_short		takes the bit timing at the second time only
 dump_stalls		refuses to tell its error counters
 dump_hangs		doesn't tell its error counters
+close_hangs		doesn't answer the RESET at the end
 bus_off_own		is bus-off, and recovers by itself
 bus_off_host		is bus-off, and leaves it to the host
 restart_hangs		doesn't answer the request to restart after bus-off
@@ -75,6 +76,11 @@ no_partner_then_one	has nobody on the bus for six seconds
 dead			answers nothing and sends nothing until it is reset
 usb_reset		is reset (USB)
 unplug			is unplugged and plugged in again
+probe_stalls		refuses what it need not answer when it is plugged in
+probe_hangs		doesn't answer one of these requests
+probe_nonsense		tells bit timing limits that can't be, then others
+authorized		is forbidden, and allowed again
+port_power		has no power for a moment
 "
 
 # Complete, whichever driver it is
@@ -98,12 +104,13 @@ bring_up() {
 	ok "up" ip link set "$1" up txqueuelen 1000
 }
 
-# plug PERSONALITY: one adapter with two channels, up and found to work, the second one in traffic
+# plug PERSONALITY [WORD...]: one adapter with two channels, up and found to work, the second one in
+# traffic
 plug() {
 	note "begins ${FUNCNAME[-4]}"
 	emu_ok bus name=t ack=on
 	emu_ok bus name=u ack=on
-	adapter a "$1" channels=2 bus=t,u
+	adapter a "$@" channels=2 bus=t,u
 	A=$(netdev a 0) || fail "no interface"
 	B=$(netdev a 1) || fail "no interface 1"
 	INDEX=$(<"/sys/class/net/$A/ifindex")
@@ -231,6 +238,8 @@ judge() {
 	local began
 
 	TOOK=
+	SAID="no net device"
+	[ -n "$A" ] || return
 	SAID="doesn't recover"
 	gs_now
 	began=$GS_NOW
@@ -343,6 +352,16 @@ start_stalls() { open_with what=stall req=2 skip=1; }
 start_hangs() { open_with what=timeout req=2 skip=1; }
 bittiming_short() { open_with what=stall req=1; }
 
+# The interface is down all the same
+close_hangs() {
+	plug candlelight-fd
+	emu_ok fault id=a what=timeout req=2 ch=0 during=close
+	begins
+	timeout 20 ip link set "$A" down
+	timeout 20 ip link set "$A" up
+	outcome
+}
+
 # What a dump makes the driver ask for
 dump_with() {
 	plug candlelight-fd
@@ -438,16 +457,27 @@ usb_reset() {
 	outcome
 }
 
-# The interface has to go; what counts is that the next one works
-unplug() {
-	by_reset
-	plug candlelight-fd
-	provoke 20
+# The interfaces have to go; what counts is that the next ones work, from when the adapter is there
+# again. Both channels need that, as with a USB reset.
+pull() {
 	emu_ok unplug id=a
 	wait_for 20 "end of the adapter" not gs_usb_dev a
+}
+
+put() {
 	begins
 	emu_ok plug id=a
-	wait_for 20 "driver bound again" gs_bound a
+	next_ones
+}
+
+# The next interfaces, up and in traffic. The other driver may have none: nobody has to see why.
+next_ones() {
+	A='' B=''
+	if [ -z "${GS_TEST_DRIVER:-}" ]; then
+		wait_for 20 "driver bound again" gs_bound a
+	else
+		(wait_for 20 "driver bound again" gs_bound a) >/dev/null || return 0
+	fi
 	A=$(netdev a 0)
 	B=$(netdev a 1)
 	INDEX=$(<"/sys/class/net/$A/ifindex")
@@ -455,6 +485,89 @@ unplug() {
 	bring_up "$B"
 	stop_capture
 	other_works
+}
+
+unplug() {
+	by_reset
+	plug candlelight-fd
+	provoke 20
+	pull
+	put
+	outcome
+}
+
+# Limits of the data phase, termination and delay compensation: it works without
+probe_stalls() {
+	by_reset
+	plug candlelight-fd term=1
+	pull
+	emu_all "fault id=a what=stall during=probe req=11 count=1000" \
+		"fault id=a what=stall during=probe req=13 count=1000" \
+		"fault id=a what=stall during=probe req=17 count=1000"
+	put
+	outcome
+}
+
+# The limits of the data phase. They are asked for a second time, and each time there is a second
+# for the answer: two of the five that this may take.
+probe_hangs() {
+	by_reset
+	plug candlelight-fd
+	pull
+	emu_ok fault id=a what=timeout during=probe req=11 count=1000
+	put
+	outcome
+}
+
+# An increment of 0, by which one would divide. Such a device is refused, and has to be plugged in
+# again.
+probe_nonsense() {
+	by_reset
+	plug candlelight-fd
+	pull
+	emu_ok fault id=a what=reply req=4 offset=36 hex=00000000 count=1000
+	if [ "$GS_DRIVER" = gs_usb ]; then
+		put
+	else
+		emu_ok plug id=a
+		wait_for 20 "reason" log_has "channel 0: bit timing limits: brp_inc is 0"
+		[ -z "$(netdev a)" ] || fail "it is there nevertheless"
+	fi
+	pull
+	emu_ok fault id=a what=none
+	put
+	outcome
+}
+
+# By the administrator
+authorized() {
+	local dev
+
+	by_reset
+	plug candlelight-fd
+	provoke 20
+	dev=$(usb_path "$(usb_dev a)")
+	echo 0 >"$dev/authorized"
+	[ ! -e "/sys/class/net/$A" ] || fail "$A is still there"
+	begins
+	echo 1 >"$dev/authorized"
+	next_ones
+	outcome
+}
+
+# The hub turns the port off. That of vhci can't; dummy_hcd's can.
+port_power() {
+	local port
+
+	by_reset
+	plug candlelight-fd transport=gadget
+	provoke 20
+	port=$(readlink -f "$(usb_path "$(usb_dev a)")/port")
+	echo 1 >"$port/disable"
+	wait_for 20 "end of $A" not netdev a
+	begins
+	echo 0 >"$port/disable"
+	next_ones
 	outcome
 }
 
