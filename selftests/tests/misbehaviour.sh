@@ -3,8 +3,9 @@
 #
 # One misbehaviour of the adapter after the other, on one of its two channels where it is about
 # a channel, and what becomes of both. The disturbed one has to carry frames both ways again within
-# two seconds, five where only a USB reset cures it, with nobody's help; the other one goes on, without
-# a pause of a second unless it is about what all have in common; and every frame is accounted for.
+# two seconds, five where only a USB reset cures it, with nobody's help; the other one goes on,
+# without a pause of five frames' time unless something that all have in common is stuck; and every
+# frame is accounted for.
 #
 # The guest's clock stands still while anything runs, so the times are those of the driver and not
 # of the machine.
@@ -28,7 +29,7 @@ GS_TEST_FROM=${GS_TEST_FROM:-}
 PATIENCE=20
 # How long it should take, and the other channel's longest pause, hundredths of seconds
 LIMIT=200
-PAUSE=100
+PAUSE=5
 
 # Each is a function, and the adapter is what does it. (The host's half of "make compare" reads this,
 # too.)
@@ -429,11 +430,12 @@ no_partner_then_one() {
 # Nothing but a USB reset helps, and both channels need it
 by_reset() {
 	LIMIT=500
-	PAUSE=$((LIMIT + 100))
 }
 
 dead() {
 	by_reset
+	# three seconds of patience, and a fourth one of requests without an answer
+	PAUSE=$((LIMIT + 100))
 	plug candlelight-fd
 	emu_all "fault id=a what=timeout count=1000000" "fault id=a what=in-drop count=1000000"
 	provoke 20
@@ -448,6 +450,7 @@ dead() {
 
 usb_reset() {
 	by_reset
+	PAUSE=60
 	plug candlelight-fd
 	provoke 20
 	NODE=$(usb_node a)
