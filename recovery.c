@@ -648,6 +648,16 @@ static int gs_usb_ng_ask_state(struct gs_channel *ch, struct gs_device_state *st
 	return err;
 }
 
+/* Where a lost echo can't be told from a bus without partner, a dead device can: there is no firmware
+ * that doesn't tell its configuration. Returns false if this one has not answered.
+ */
+static bool gs_usb_ng_answers(struct gs_usb_ng *dev, unsigned long until)
+{
+	struct gs_device_config cfg;
+
+	return gs_usb_ng_device_config(dev, &cfg, until) != -ETIMEDOUT;
+}
+
 static void gs_usb_ng_refresh_state(struct gs_channel *ch)
 {
 	struct gs_usb_ng *dev = ch->dev;
@@ -813,7 +823,8 @@ static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channe
 	}
 	if (ch->view.age == GS_TX_OLD) {
 		err = gs_usb_ng_ask_state(ch, &state, until);
-		if (err == -ETIMEDOUT)
+		if (err == -ETIMEDOUT ||
+		    (err == -EOPNOTSUPP && !ch->view.hung && !gs_usb_ng_answers(ch->dev, until)))
 			return false;
 		if (!err)
 			*sign = le32_to_cpu(state.state) == CAN_STATE_BUS_OFF ? GS_SIGN_BUS_OFF :
