@@ -262,9 +262,6 @@ static void gs_usb_ng_elm_error(struct gs_channel *ch, const struct gs_wire_rx *
 	gs_elm_parse_error(&err, rx);
 	if (err.ctrl_overflow & CAN_ERR_CRTL_RX_OVERFLOW)
 		gs_usb_ng_count(ch, GS_CH_RX_OVERFLOW);
-	/* For half a second nobody has acknowledged anything, and the firmware threw all away */
-	if (err.class & CAN_ERR_TX_TIMEOUT)
-		gs_usb_ng_tx_lost(ch);
 	gs_usb_ng_channel_error(ch, &err, hwtstamp);
 }
 
