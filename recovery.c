@@ -649,13 +649,17 @@ static int gs_usb_ng_ask_state(struct gs_channel *ch, struct gs_device_state *st
 }
 
 /* Where a lost echo can't be told from a bus without partner, a dead device can: there is no firmware
- * that doesn't tell its configuration. Returns false if this one has not answered.
+ * that doesn't tell its configuration. Once a look is enough for all channels. Returns false if this
+ * device has not answered.
  */
 static bool gs_usb_ng_answers(struct gs_usb_ng *dev, unsigned long until)
 {
 	struct gs_device_config cfg;
 
-	return gs_usb_ng_device_config(dev, &cfg, until) != -ETIMEDOUT;
+	if (!dev->answered)
+		dev->answered = gs_usb_ng_device_config(dev, &cfg, until) != -ETIMEDOUT;
+
+	return dev->answered;
 }
 
 static void gs_usb_ng_refresh_state(struct gs_channel *ch)
@@ -769,12 +773,24 @@ static bool gs_usb_ng_held_up(const struct gs_usb_ng *dev)
 	return false;
 }
 
+/* CANable 2.5 throws frames away that nobody has acknowledged for half a second, so one that is overdue
+ * has missed the error frame which said so
+ */
+static bool gs_usb_ng_waits_for_ever(const struct gs_channel *ch)
+{
+	return !ch->dev->profile->elm;
+}
+
 /* Is nobody out there to acknowledge frames? Then they wait rightly, for as long as it takes. */
 static bool gs_usb_ng_no_partner(struct gs_channel *ch, const struct gs_device_state *state)
 {
+	if (le32_to_cpu(state->state) == CAN_STATE_BUS_OFF)
+		return true;
+	if (!gs_usb_ng_waits_for_ever(ch))
+		return false;
+
 	/* One that is stopped, which it was not told to be, has forgotten all */
 	if (le32_to_cpu(state->state) == CAN_STATE_ERROR_PASSIVE ||
-	    le32_to_cpu(state->state) == CAN_STATE_BUS_OFF ||
 	    le32_to_cpu(state->txerr) >= CAN_ERROR_PASSIVE_THRESHOLD)
 		return true;
 
@@ -840,7 +856,8 @@ static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channe
 		/* Without an answer a frame gets the benefit of the doubt, as long as there may be
 		 * nobody else on the bus. A transfer doesn't.
 		 */
-		if (!err || ch->view.hung || gs_usb_ng_has_partner(ch))
+		if (!err || ch->view.hung || gs_usb_ng_has_partner(ch) ||
+		    !gs_usb_ng_waits_for_ever(ch))
 			*sign = gs_usb_ng_stuck(ch, first);
 		else
 			gs_usb_ng_doubt(ch);
@@ -945,6 +962,7 @@ static unsigned long gs_usb_ng_channels_look(struct gs_usb_ng *dev, unsigned lon
 	unsigned long delay = ULONG_MAX, at;
 	unsigned int i;
 
+	dev->answered = false;
 	for (i = 0; i < dev->n_channels; i++) {
 		ch = dev->ch[i];
 		/* What could not be done at once */

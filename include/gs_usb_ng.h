@@ -373,6 +373,7 @@ enum gs_generation {
  * @tx_since: M: jiffies when it began to do nothing but fail
  * @tx_seen: M: @tx_stamp at the last look
  * @look_next: M: where the next look begins
+ * @answered: M: it has told its configuration during this one
  * @revive_next: M: behind the channel whose start was not answered: where to begin next time
  * @tx_failed: X: 1 if some channel has gs_channel.tx_failed
  * @tx_cap: I: frames that the device may hold for all channels
@@ -461,6 +462,7 @@ struct gs_usb_ng {
 	unsigned long tx_since;
 	unsigned long tx_seen;
 	unsigned int look_next;
+	bool answered;
 	unsigned int revive_next;
 	atomic_t tx_failed;
 	unsigned int tx_cap;

@@ -258,6 +258,24 @@ test_no_partner() {
 	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 0
 }
 
+# CANable 2.5 throws them away, and says so once. If that is lost, they don't wait for ever.
+test_no_partner_unheard() {
+	local n
+
+	one canable25
+	n=$(stat_of "$A" tx_limit)
+	emu_ok bus name=t ack=off
+	emu_ok fault id=a what=in-drop count=1000000
+	send_frames $((n + 10)) &
+	wait_for 20 "channel full of frames" is "$n" stat_of "$A" tx_pool_in_use
+	wait_for 20 "new start" is 1 stat_of "$A" tx_stuck
+	emu_ok fault id=a what=none
+	emu_ok bus name=t ack=on
+	wait
+	balance $((n + 10))
+	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+}
+
 # On a bus full of more urgent frames one waits its turn, however long an echo takes elsewhere
 test_full_bus() {
 	emu_ok bus name=t ack=on
@@ -736,8 +754,9 @@ if [ "$GS_GUEST" = qemu ]; then
 else
 	ktap_run test_lost_alone test_doubt test_lost_between test_lost_between_canable25 \
 		test_lost_all test_lost_often test_start_late test_start_glitch test_not_reminded \
-		test_late test_no_partner test_full_bus test_out_hang test_out_hang_for_good \
-		test_in_only_fails test_out_only_fails test_in_dead test_lost_all_unasked \
+		test_late test_no_partner test_no_partner_unheard test_full_bus test_out_hang \
+		test_out_hang_for_good test_in_only_fails test_out_only_fails test_in_dead \
+		test_lost_all_unasked \
 		test_in_errors test_out_errors test_out_taken_canable25 \
 		test_out_taken_cannectivity test_out_taken_gs test_out_aside \
 		test_out_aside_canable25 test_mute test_deaf_to_reset test_dead test_gave_up \
