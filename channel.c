@@ -696,8 +696,8 @@ void gs_usb_ng_channel_error(struct gs_channel *ch, const struct gs_wire_error *
 	if (err->has_counters)
 		gs_usb_ng_set_bec(ch, err->txerr, err->rxerr);
 
-	/* For half a second nobody has acknowledged anything, and CANable 2.5 threw all away, whatever
-	 * the protocol
+	/* For half a second nobody has acknowledged anything, and CANable 2.5 threw all away,
+	 * whatever the protocol
 	 */
 	if (ch->dev->profile->elm && err->class & CAN_ERR_TX_TIMEOUT)
 		gs_usb_ng_tx_lost(ch);

@@ -648,9 +648,9 @@ static int gs_usb_ng_ask_state(struct gs_channel *ch, struct gs_device_state *st
 	return err;
 }
 
-/* Where a lost echo can't be told from a bus without partner, a dead device can: there is no firmware
- * that doesn't tell its configuration. Once a look is enough for all channels. Returns false if this
- * device has not answered.
+/* Where a lost echo can't be told from a bus without partner, a dead device can: there is no
+ * firmware that doesn't tell its configuration. Once a look is enough for all channels. Returns
+ * false if this device has not answered.
  */
 static bool gs_usb_ng_answers(struct gs_usb_ng *dev, unsigned long until)
 {
@@ -773,8 +773,8 @@ static bool gs_usb_ng_held_up(const struct gs_usb_ng *dev)
 	return false;
 }
 
-/* CANable 2.5 throws frames away that nobody has acknowledged for half a second, so one that is overdue
- * has missed the error frame which said so
+/* CANable 2.5 throws frames away that nobody has acknowledged for half a second: if one is overdue,
+ * the error frame which said so was lost
  */
 static bool gs_usb_ng_waits_for_ever(const struct gs_channel *ch)
 {
