@@ -66,6 +66,7 @@ struct msg {
 	int who;
 	int status;
 	__u32 len;
+	unsigned int request;	/* which one a reply is for */
 	bool configure;
 	__u8 setup[8];
 	__u8 data[XFER_DATA];
@@ -82,6 +83,7 @@ struct thread {
 	pthread_mutex_t lock;	/* held over an OUT transfer and its message; guards msg */
 	struct msg msg;		/* OUT: what has been read of a transfer */
 	int ep;			/* raw-gadget's handle, -1 before it is enabled */
+	unsigned int requests;	/* EP0: how many there were */
 	__u8 desc[USB_DT_ENDPOINT_AUDIO_SIZE];	/* as long as raw-gadget takes it to be */
 };
 
@@ -248,8 +250,14 @@ static bool get_reply(struct thread *t, struct msg *m)
 	int wait = HANG_MS;
 
 	for (;;) {
-		if (poll(&p, 1, wait) > 0)
-			return listen_to_loop(t, m);
+		if (poll(&p, 1, wait) > 0) {
+			if (!listen_to_loop(t, m))
+				return false;
+			/* not one that came when the host had given up already */
+			if (m->request == t->requests)
+				return true;
+			continue;
+		}
 		if (t->c->stop)
 			return false;
 		wait = HANG_LOOK_MS;
@@ -368,6 +376,7 @@ static void control(struct thread *t, const __u8 *setup)
 	__u16 wlength = get_le16(setup + 6);
 
 	memcpy(m.setup, setup, sizeof(m.setup));
+	m.request = ++t->requests;
 	if (in || !wlength) {
 		tell(c, &m);
 		if (get_reply(t, &m))
@@ -470,6 +479,7 @@ static void gadget_complete(struct device *dev, const struct xfer *x, int status
 	}
 	if (!(x->ep & 0x0f)) {
 		m.type = MSG_REPLY;
+		m.request = x->id;
 		m.configure = status >= 0 && !x->setup[0] &&
 			      x->setup[1] == USB_REQ_SET_CONFIGURATION && x->setup[2];
 		command(&c->t[EP0], &m);
@@ -564,7 +574,7 @@ static void take_control(struct conn *c, const struct msg *m)
 	if (channel >= 0)
 		take_back(c, channel);
 	x = xfer_get();
-	x->id = 0;
+	x->id = m->request;
 	x->ep = 0;
 	x->len = m->len;
 	memcpy(x->setup, m->setup, sizeof(x->setup));
