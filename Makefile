@@ -22,8 +22,8 @@
 #				a failure at each single allocation and each feature
 #				bit under the name of each firmware, in UML, and 200
 #				times asleep in QEMU
-#	make stress		everything at once, and all that can go wrong, on two CPUs,
-#				where KASAN, lockdep, kmemleak and KCSAN look on
+#	make stress		everything at once on two CPUs, where KASAN, lockdep,
+#				kmemleak and KCSAN look on
 #	make coverage		lines and branches that the tests in UML reach
 #	make compare		what the kernel's gs_usb and gs_usb_ng make of an adapter
 #				that misbehaves, in UML
@@ -105,8 +105,8 @@ stress:
 	@GS_TEST_STRESS=20 GS_TIMEOUT=3600 selftests/guest/run --guest uml73 --notes selftests/tests/stress.sh
 	@GS_TEST_STRESS=20 GS_TIMEOUT=3600 selftests/guest/run --guest qemu612-debug --notes \
 		selftests/tests/stress.sh
-	@GS_KERNEL=$$(selftests/guest/kernels.sh kcsan) GS_TIMEOUT=3600 GS_CMDLINE="panic_on_warn=0 \
-		kcsan.skip_watch=60 kcsan.udelay_task=500 kcsan.udelay_interrupt=80" \
+	@kernel=$$(selftests/guest/kernels.sh kcsan) && GS_KERNEL=$$kernel GS_TIMEOUT=3600 \
+		GS_CMDLINE="panic_on_warn=0 kcsan.skip_watch=60 kcsan.udelay_task=500 kcsan.udelay_interrupt=80" \
 		selftests/guest/run --guest qemu612-smp --notes selftests/long/races.sh
 
 coverage:
