@@ -424,8 +424,8 @@ static void gs_usb_ng_pause(struct gs_usb_ng *dev, bool reset)
  * still being woken then is one that is paused (gs_usb_ng.paused).
  *
  * Context: Process, RTNL, not gs_usb_ng.lock, which resume takes.
- * Return: 0, -ETIMEDOUT if it sleeps on (the hub it is behind could not be woken), or the errno of
- * the runtime PM core
+ * Return: 0, -ETIMEDOUT if it sleeps on (the hub that it is behind was not awake in time, or could
+ * not be woken), or the errno of the runtime PM core
  */
 int gs_usb_ng_rouse(struct gs_usb_ng *dev)
 {

@@ -455,12 +455,12 @@ static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
 	return err;
 }
 
-/* Jiffies until a channel whose restart has failed has its turn again. The CAN core writes a line
- * each time, and those of many channels must not come at once.
+/* Jiffies until a channel whose restart has failed has its turn again, @pause at least. The CAN core
+ * writes a line each time, and those of many channels must not come at once.
  */
-static unsigned long gs_usb_ng_restart_turn(struct gs_usb_ng *dev)
+static unsigned long gs_usb_ng_restart_turn(struct gs_usb_ng *dev, unsigned long pause)
 {
-	unsigned long now = jiffies, first = now + GS_RESTART_AGAIN;
+	unsigned long now = jiffies, first = now + max(pause, GS_RESTART_AGAIN);
 	unsigned long turn = READ_ONCE(dev->restart_turn);
 
 	/* It has passed, or is none: no more wait for theirs than there are channels */
@@ -483,9 +483,9 @@ void gs_usb_ng_restart_later(struct gs_channel *ch)
 
 	if (!ch->can.restart_ms || READ_ONCE(ch->dev->gone))
 		return;
-	/* The last one failed */
+	/* The last one failed, or the device has been reset */
 	if (!READ_ONCE(ch->running))
-		pause = max(pause, gs_usb_ng_restart_turn(ch->dev));
+		pause = gs_usb_ng_restart_turn(ch->dev, pause);
 	schedule_delayed_work(&ch->can.restart_work, pause);
 }
 
