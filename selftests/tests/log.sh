@@ -163,7 +163,8 @@ all_off() {
 
 	mapfile -t commands < <(emu status id=a |
 		sed -n 's/^ *a:\([0-9]*\) .*started=1.*/busoff id=a ch=\1/p')
-	[ ${#commands[@]} = 0 ] || emu_all "${commands[@]}"
+	OFF=${#commands[@]}
+	[ "$OFF" = 0 ] || emu_all "${commands[@]}"
 }
 
 # count_lines FILE: in LINES, and in MOST how many there are in 5 seconds at most
@@ -204,8 +205,10 @@ never_back() {
 	forty
 	emu_ok fault id=a req=2 count=1000000 "$@"
 	all_off
+	eq "channels that went off the bus" "$OFF" 40
 	leap 60
 	few 60
+	ge "restarts that failed" "$(grep -c "Restart failed" "$GS_TMP/all")" 10
 }
 
 test_restarts_refused() { never_back what=stall; }
@@ -237,6 +240,7 @@ test_flood() {
 		leap 4
 	done
 	few 60
+	ge "lines of the driver" "$(lines "$GS_TMP/own")" 20
 }
 
 ktap_run test_in test_in_halt test_out test_out_halt test_echo test_echoes test_out_hangs \
