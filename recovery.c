@@ -455,8 +455,8 @@ static int gs_usb_ng_start_again(struct gs_channel *ch, unsigned long until)
 	return err;
 }
 
-/* Jiffies until a channel whose restart has failed has its turn again, @pause at least. The CAN core
- * writes a line each time, and those of many channels must not come at once.
+/* Jiffies until a channel whose restart has failed has its turn again, @pause at least. The CAN
+ * core writes a line each time, and those of many channels must not come at once.
  */
 static unsigned long gs_usb_ng_restart_turn(struct gs_usb_ng *dev, unsigned long pause)
 {

@@ -15,11 +15,11 @@
  *
  * In round n, DO is called with its n-th allocation failing (/proc/thread-self/fail-nth; what
  * kinds of allocations count is set in debugfs). If that made it fail, it is called once more and
- * must succeed now; twice more if a request was not answered in time, or was stalled, which is what
- * the emulated adapter does with the next one then. After that every N:WORD:FILE has to have N lines
- * with WORD within 20 s. UNDO must succeed always. Then every FILE has to read 0 within 20 s. The
- * first round is FIRST, the next one STEP later, and the last is the one in which DO has fewer than
- * n.
+ * must succeed now; twice more if a request was not answered in time, or was stalled, which is
+ * what the emulated adapter does with the next one then. After that every N:WORD:FILE has to have
+ * N lines with WORD within 20 s. UNDO must succeed always. Then every FILE has to read 0 within
+ * 20 s. The first round is FIRST, the next one STEP later, and the last is the one in which DO has
+ * fewer than n.
  *
  * Says "sites=N failed=F", F being how many of the N made DO fail. If what DO is about does not
  * exist any more in round n, "gone=n failed=F" and exit status 3.
