@@ -258,7 +258,7 @@ log_count() {
 }
 
 gs_kernel_ok() {
-	local bad='WARNING:|BUG:|KASAN:|Oops|general protection|possible circular locking'
+	local bad='WARNING:|BUG: ([^K]|K[^C])|KASAN:|Oops|general protection|possible circular locking'
 
 	bad="$bad|possible recursive locking|DMA-API:|refcount_t:|unreferenced object|leaked"
 	bad="$bad|DMAR: (DRHD: handling fault|.DMA)|stalled pool shutdown"
