@@ -14,6 +14,8 @@
 #
 #	GS_TEST_SUSPENDS=200	how often in traffic (6); give GS_TIMEOUT, too
 #	GS_TEST_ALL=y		all subtests in each guest, not only its share
+#	GS_TEST_DRIVER=gs_usb	what becomes of an interface with the kernel's own driver (or gs_usb_ng),
+#				and nothing else; nobody judges that
 #
 # timeout: 120
 # guests: qemu61 qemu612 qemu612-smp qemu612-debug
@@ -21,6 +23,7 @@
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+GS_DRIVER=${GS_TEST_DRIVER:-$GS_DRIVER}
 SUSPENDS=${GS_TEST_SUSPENDS:-6}
 
 # Sockets of boot.sh: eight ports are behind the xHCI, and two behind the EHCI, which is for
@@ -432,6 +435,39 @@ often() {
 test_often_resume() { often "$EHCI" candlelight-fd; }
 test_often_reset_resume() { often "$XHCI" candlelight-fd; }
 
+# What a sleep does to an interface: one line, "case sleep: OUTCOME"
+test_compare() {
+	local index began
+
+	emu_ok bus name=t ack=on
+	adapter_unbound a candlelight-fd bus=t
+	emu_ok set id=a referee=0
+	wait_for 20 "interface" netdev a
+	A=$(netdev a)
+	index=$(<"/sys/class/net/$A/ifindex")
+	ok "up" ip link set "$A" up type can bitrate 500000
+	capture "$GS_TMP/log" "$A"
+	talk 5 0
+	# the other driver leaves it at work
+	emu_ok suspend id=a at=idle
+	ok "sleep" eval 'echo freeze >/sys/power/state'
+	gs_now
+	began=$GS_NOW
+	both_ways() {
+		ip -o link | grep -q "^$index:" || return
+		emu_ok send bus=t frame=123#1122 count=5
+		cangen -g 0 -p 1000 -n 5 -I 321 -L i -D i "$A" && has_lines 20 "$GS_TMP/log"
+	}
+	if (wait_for 5 "frames both ways" both_ways); then
+		gs_now
+		note "case sleep: recovers, $((GS_NOW - began)) hundredths of a second"
+	elif ip -o link | grep -q "^$index:"; then
+		note "case sleep: dead"
+	else
+		note "case sleep: net device gone"
+	fi
+}
+
 set_up() {
 	modprobe -a virtio_awake ehci_pci &&
 		echo platform >/sys/power/pm_test &&
@@ -439,7 +475,9 @@ set_up() {
 }
 
 # A sleep takes its time in an emulated machine, so each guest has its share.
-case ${GS_TEST_ALL:-$GS_VARIANT} in
+case ${GS_TEST_DRIVER:+compare}${GS_TEST_ALL:-$GS_VARIANT} in
+compare*)
+	tests=(compare) ;;
 qemu612)
 	tests=(resume_candlelight_old resume_candlelight_fd resume_cannectivity
 	       no_partner_candlelight_fd unplugged_resume pulled_resume silent often_resume) ;;
@@ -453,7 +491,7 @@ qemu61)
 	       reset_resume_canable25 two_channels no_partner_candlelight_old dead
 	       often_resume) ;;
 *)
-	mapfile -t tests < <(declare -F | sed -n 's/^declare -f test_//p') ;;
+	mapfile -t tests < <(declare -F | sed -n 's/^declare -f test_//p' | grep -vx compare) ;;
 esac
 
 set_up || {
