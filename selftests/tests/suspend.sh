@@ -18,7 +18,7 @@
 #				and nothing else; nobody judges that
 #
 # timeout: 120
-# guests: qemu61 qemu612 qemu612-smp qemu612-debug
+# guests: qemu61 qemu612 qemu612-iommu qemu612-smp qemu612-debug
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -478,7 +478,7 @@ set_up() {
 case ${GS_TEST_DRIVER:+compare}${GS_TEST_ALL:-$GS_VARIANT} in
 compare*)
 	tests=(compare) ;;
-qemu612)
+qemu612|qemu612-iommu)
 	tests=(resume_candlelight_old resume_candlelight_fd resume_cannectivity
 	       no_partner_candlelight_fd unplugged_resume pulled_resume silent often_resume) ;;
 qemu612-smp)
