@@ -444,6 +444,19 @@ gone() {
 	! gs_usb_dev a && gs_none_bound
 }
 
+# Adapter a, as the emulator sees it
+plugged() {
+	[ "$(emu_status a plugged)" = 1 ]
+}
+
+# It has been, or is just being, unplugged: in again, its first interface in A
+plug_again() {
+	wait_for 20 "end of the interface" gone
+	emu_ok plug id=a
+	wait_for 20 "driver bound again" gs_bound a
+	A=$(netdev a) || fail "no interface"
+}
+
 gs_unbind() {
 	echo "$1" >"$GS_USB/drivers/$GS_DRIVER/unbind"
 }

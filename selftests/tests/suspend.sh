@@ -259,10 +259,6 @@ test_no_partner_candlelight_fd() { waiting "$XHCI" candlelight-fd; }
 test_no_partner_cannectivity() { waiting "$XHCI" cannectivity; }
 
 # The cable is pulled meanwhile
-gone() {
-	! gs_usb_dev a && [ ! -e "/sys/class/net/$A" ]
-}
-
 unplugged() {
 	one "$@"
 	up "$A"
@@ -276,10 +272,6 @@ unplugged() {
 	up "$A"
 	capture "$GS_TMP/log" "$A"
 	talk 3 0
-}
-
-plugged() {
-	[ "$(emu_status a plugged)" = 1 ]
 }
 
 # sleep_pulled WORD...: asleep and awake, with frames in flight and others that come in, while the cable
@@ -303,13 +295,6 @@ sleep_pulled() {
 	kill -KILL "$sender" 2>/dev/null
 	wait "$sender" 2>/dev/null
 	emu_ok bus name=t ack=on
-}
-
-plug_again() {
-	wait_for 20 "end of the interface" gone
-	emu_ok plug id=a
-	wait_for 20 "driver bound again" gs_bound a
-	A=$(netdev a) || fail "no interface"
 }
 
 # It is pulled at each request of falling asleep and waking up, of which there are STEPS at least, and at

@@ -20,21 +20,6 @@ FRAMES=4
 # slab objects that may come and go with other things than unplugs
 SLACK=2000
 
-plugged() {
-	[ "$(emu_status a plugged)" = 1 ]
-}
-
-gone() {
-	! gs_usb_dev a && [ ! -e "/sys/class/net/$A" ]
-}
-
-plug_again() {
-	wait_for 20 "end of the interface" gone
-	emu_ok plug id=a
-	wait_for 20 "driver bound again" gs_bound a
-	A=$(netdev a) || fail "no interface"
-}
-
 pull_at() {
 	emu_ok fault id=a what=unplug "$@"
 }
