@@ -265,10 +265,7 @@ unplugged() {
 	capture "$GS_TMP/log" "$A"
 	talk 3 0
 	sleep_system unplug=1
-	wait_for 20 "end of the interface" gone
-	emu_ok plug id=a
-	wait_for 20 "driver bound again" gs_bound a
-	A=$(netdev a) || fail "no interface"
+	plug_again
 	up "$A"
 	capture "$GS_TMP/log" "$A"
 	talk 3 0
