@@ -313,7 +313,7 @@ unsigned int gs_usb_ng_elm_rx(struct gs_channel *ch, const void *buf, unsigned i
 
 	if (unlikely(!gs_elm_in_begin(&in, buf, len, dev->hw_timestamps))) {
 		gs_usb_ng_dev_count(dev, GS_DEV_RX_MALFORMED);
-		if (gs_usb_ng_may_log(dev))
+		if (gs_usb_ng_odd(dev, GS_ODD_NOT_ELM))
 			dev_warn(&dev->intf->dev, "IN transfer of %u bytes is not of ELM's\n",
 				 len);
 		return n;

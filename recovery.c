@@ -40,9 +40,6 @@
 /* To a device that has left a request without an answer */
 #define GS_ASK_AGAIN		msecs_to_jiffies(100)
 
-/* A channel that waits for a partner, or could not be started */
-#define GS_LOOK_PATIENTLY	msecs_to_jiffies(500)
-
 /* Whoever sends frames would acknowledge ours. A few, lest the last one count of a bus that falls
  * silent.
  */
@@ -1190,6 +1187,10 @@ static int gs_usb_ng_revive(struct gs_usb_ng *dev, unsigned long until)
 		WRITE_ONCE(dev->reset_told, false);
 		dev_info(&dev->intf->dev, "programmed anew after the USB reset\n");
 	}
+	if (!ret && dev->late_told) {
+		dev->late_told = false;
+		dev_info(&dev->intf->dev, "device started\n");
+	}
 
 	return ret;
 }
@@ -1236,8 +1237,10 @@ void gs_usb_ng_resume_channels(struct gs_usb_ng *dev)
 	gs_usb_ng_take_back(dev);
 
 	err = gs_usb_ng_revive(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);
-	if (err && gs_usb_ng_may_log(dev))
+	if (err && gs_usb_ng_may_log(dev)) {
 		dev_warn(&dev->intf->dev, "device not started yet: %pe\n", ERR_PTR(err));
+		dev->late_told = true;
+	}
 
 	/* What was in bus-off stays there until it is restarted, and forgot when that would be, so
 	 * that nobody waits for a turn
@@ -1354,6 +1357,7 @@ static void gs_usb_ng_tick(struct work_struct *work)
 		delay = min(delay, GS_LOOK_PATIENTLY);
 	gs_usb_ng_starts_look(dev);
 	delay = min(delay, gs_usb_ng_quieten(dev, until));
+	delay = min(delay, gs_usb_ng_odd_look(dev));
 	if (!dev->n_open && delay == ULONG_MAX)
 		goto out_unlock;
 

@@ -79,36 +79,35 @@ static void gs_usb_ng_rx_refuse(struct gs_usb_ng *dev, const struct gs_wire_rx *
 				enum gs_wire_verdict verdict, unsigned int len)
 {
 	struct device *log = &dev->intf->dev;
-	bool say = gs_usb_ng_may_log(dev);
 
 	switch (verdict) {
 	case GS_WIRE_OK:
 		break;
 	case GS_WIRE_SHORT:
 		gs_usb_ng_dev_count(dev, GS_DEV_RX_SHORT);
-		if (say)
+		if (gs_usb_ng_odd(dev, GS_ODD_SHORT))
 			dev_warn(log, "IN transfer of %u bytes is shorter than its frame\n", len);
 		break;
 	case GS_WIRE_BAD_CHANNEL:
 		gs_usb_ng_dev_count(dev, GS_DEV_RX_BAD_CHANNEL);
-		if (say)
+		if (gs_usb_ng_odd(dev, GS_ODD_CHANNEL))
 			dev_warn(log, "frame from channel %u of %u\n", rx->channel,
 				 dev->n_channels);
 		break;
 	case GS_WIRE_BAD_DLC:
 		gs_usb_ng_count(dev->ch[rx->channel], GS_CH_RX_BAD_DLC);
-		if (say)
+		if (gs_usb_ng_odd(dev, GS_ODD_DLC))
 			dev_warn(log, "channel %u: frame with DLC %u\n", rx->channel, rx->dlc);
 		break;
 	case GS_WIRE_BAD_FLAGS:
 		gs_usb_ng_count(dev->ch[rx->channel], GS_CH_RX_BAD_FLAGS);
-		if (say)
+		if (gs_usb_ng_odd(dev, GS_ODD_FLAGS))
 			dev_warn(log, "channel %u: frame with id %#x, flags %#x, DLC %u\n",
 				 rx->channel, rx->can_id, rx->flags, rx->dlc);
 		break;
 	case GS_WIRE_FD_OFF:
 		gs_usb_ng_count(dev->ch[rx->channel], GS_CH_RX_FD_OFF);
-		if (say)
+		if (gs_usb_ng_odd(dev, GS_ODD_FD))
 			dev_warn(log, "channel %u: CAN FD frame, but FD is off\n", rx->channel);
 		break;
 	}

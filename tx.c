@@ -470,15 +470,18 @@ static bool gs_usb_ng_tx_same_id(struct gs_channel *ch, u32 sent, u32 got)
 	return dev->generation == GS_GENERATION_OFF;
 }
 
-/* If the slot was kept aside for this echo: the device had the frame, and has it no more */
-static void gs_usb_ng_tx_back(struct gs_channel *ch, struct gs_dma_slot *slot, u32 echo_id)
+/* Was the slot kept aside for this echo? Then the device had the frame, and has it no more. */
+static bool gs_usb_ng_tx_back(struct gs_channel *ch, struct gs_dma_slot *slot, u32 echo_id)
 {
 	struct gs_tx_frame *frame = &ch->frame[slot->index];
 
-	if (test_bit(GS_TX_ASIDE, &frame->state) &&
-	    gs_usb_ng_tx_same_id(ch, frame->echo_id, echo_id) &&
-	    test_and_clear_bit(GS_TX_ASIDE, &frame->state))
-		gs_usb_ng_tx_release(ch, slot);
+	if (!test_bit(GS_TX_ASIDE, &frame->state) ||
+	    !gs_usb_ng_tx_same_id(ch, frame->echo_id, echo_id) ||
+	    !test_and_clear_bit(GS_TX_ASIDE, &frame->state))
+		return false;
+
+	gs_usb_ng_tx_release(ch, slot);
+	return true;
 }
 
 /* An echo that nobody waits for: of a slot that is free, or that has been completed and only waits
@@ -490,13 +493,15 @@ static noinline void gs_usb_ng_tx_not_owed(struct gs_channel *ch, u32 id, u32 ec
 
 	if (slot) {
 		gs_usb_ng_count(ch, GS_CH_ECHO_DUPLICATE);
-		gs_usb_ng_tx_back(ch, slot, echo_id);
+		if (!gs_usb_ng_tx_back(ch, slot, echo_id) &&
+		    gs_usb_ng_odd(ch->dev, GS_ODD_ECHO_AGAIN))
+			netdev_warn(ch->netdev, "second echo of a frame, id %#x\n", echo_id);
 		gs_usb_ng_tx_put(ch, slot);
 		return;
 	}
 
 	gs_usb_ng_count(ch, GS_CH_ECHO_UNKNOWN);
-	if (gs_usb_ng_may_log(ch->dev))
+	if (gs_usb_ng_odd(ch->dev, GS_ODD_ECHO_UNKNOWN))
 		netdev_warn(ch->netdev, "echo of a frame that is not out, id %#x\n", echo_id);
 }
 
@@ -534,6 +539,8 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 	frame = &ch->frame[id];
 	if (unlikely(!gs_usb_ng_tx_same_id(ch, frame->echo_id, rx->echo_id))) {
 		gs_usb_ng_count(ch, GS_CH_ECHO_STALE);
+		if (gs_usb_ng_odd(ch->dev, GS_ODD_ECHO_STALE))
+			netdev_warn(ch->netdev, "stale echo, id %#x\n", rx->echo_id);
 		return;
 	}
 	/* The completion of the transfer and gs_usb_ng_tx_check_age() may set FAILED meanwhile */
@@ -770,6 +777,11 @@ void gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age, bool give_
 			    !gs_usb_ng_tx_is_sure(ch, frame, age))
 				continue;
 			gs_usb_ng_tx_lose(ch, frame);
+			/* In one-shot mode it may be that of a frame that was not sent */
+			if (!(ch->can.ctrlmode & CAN_CTRLMODE_ONE_SHOT) &&
+			    gs_usb_ng_odd(ch->dev, GS_ODD_ECHO_LOST))
+				netdev_warn(ch->netdev, "no echo came for a frame, id %#x\n",
+					    frame->echo_id);
 		} else if (time_before(now, echo)) {
 			view->due = min(view->due, echo - now);
 		} else {

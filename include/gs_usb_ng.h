@@ -66,6 +66,9 @@ struct gs_zc_memory;
 /* Between a look that finds frames overdue and the one that confirms it */
 #define GS_LOOK_AGAIN		msecs_to_jiffies(250)
 
+/* Something that may last is looked at that often */
+#define GS_LOOK_PATIENTLY	msecs_to_jiffies(500)
+
 /* Events on one channel that are counted; names and meaning are in stats.c */
 enum gs_channel_stat {
 	GS_CH_RX_BAD_DLC,
@@ -134,6 +137,32 @@ enum gs_link_stat {
 struct gs_stat_desc {
 	const char *name;
 	enum gs_link_stat link;
+};
+
+/* What a device may send that it should not, or not send; see log.c */
+enum gs_odd {
+	GS_ODD_SHORT,
+	GS_ODD_NOT_ELM,
+	GS_ODD_CHANNEL,
+	GS_ODD_DLC,
+	GS_ODD_FLAGS,
+	GS_ODD_FD,
+	GS_ODD_ECHO_UNKNOWN,
+	GS_ODD_ECHO_AGAIN,
+	GS_ODD_ECHO_STALE,
+	GS_ODD_ECHO_LOST,
+
+	GS_ODD_NUM
+};
+
+/**
+ * struct gs_spell - something odd that a device does for a while
+ * @n: how often since it began; 0: it does not. X
+ * @last: jiffies of the last time; X
+ */
+struct gs_spell {
+	atomic_t n;
+	unsigned long last;
 };
 
 /* gs_tx_frame.state */
@@ -399,9 +428,11 @@ enum gs_generation {
  * @restart_turn: X: when the next channel has its turn whose restart has failed, jiffies
  * @reset_asked: we have asked for one; same
  * @reset_told: X: the log has told of one, and not yet that the device was programmed after it
+ * @late_told: M: the log has told that not all is started again, and not yet that it is
  * @wq: ordered; runs every work item of the device but the CAN core's
  * @debugfs: I: the adapter's directory, made last
  * @log: X: bounds what the device can have written to the log
+ * @spell: what it does that it should not, for the log
  * @stat: X: counters
  * @ch_mode: m: GS_WIRE_CH_* of each channel, for the decoder
  * @n_channels: I: entries of @ch
@@ -489,10 +520,12 @@ struct gs_usb_ng {
 	unsigned long reset_stamp;
 	bool reset_asked;
 	bool reset_told;
+	bool late_told;
 	struct workqueue_struct *wq;
 	struct dentry *debugfs;
 
 	struct ratelimit_state log;
+	struct gs_spell spell[GS_ODD_NUM];
 	atomic64_t stat[GS_DEV_NUM];
 	u8 ch_mode[GS_USB_NG_CHANNELS_MAX];
 	unsigned int n_channels;
@@ -673,6 +706,10 @@ int gs_usb_ng_restart(struct net_device *netdev, enum can_mode mode);
 int gs_usb_ng_remind(struct gs_usb_ng *dev, unsigned long until);
 void gs_usb_ng_resume_channels(struct gs_usb_ng *dev);
 void gs_usb_ng_restart_later(struct gs_channel *ch);
+
+/* log.c */
+bool gs_usb_ng_odd(struct gs_usb_ng *dev, enum gs_odd kind);
+unsigned long gs_usb_ng_odd_look(struct gs_usb_ng *dev);
 
 /* gs_usb_ng.c */
 int gs_usb_ng_rouse(struct gs_usb_ng *dev);

@@ -138,6 +138,66 @@ test_gave_up() {
 	eq "lines about their end" "$(log_count "programmed anew after the USB reset")" 1
 }
 
+# odd FIRST KIND HEX: three transfers of a kind that should not come
+odd() {
+	one candlelight-fd
+	"${UP:-up}" "$A"
+	emu_ok inject id=a count=3 hex="$3"
+	over "$1" "no more $2, 3 in all"
+}
+
+DATA=112233445566778800000000
+
+test_short() {
+	odd "IN transfer of 5 bytes is shorter than its frame" \
+		"IN transfers that are too short" ffffffff7b
+}
+
+test_channel() {
+	odd "frame from channel 9 of 1" "frames from unknown channels" \
+		"ffffffff7b00000008090000$DATA"
+}
+
+test_dlc() {
+	odd "channel 0: frame with DLC 16" "frames with a bad DLC" "ffffffff7b00000010000000$DATA"
+}
+
+# a remote frame can't be FD
+test_flags() {
+	UP=up_fd
+	odd "frame with id 0x4000007b, flags 0x2, DLC 8" "frames with bad flags" \
+		"ffffffff7b00004008000200$DATA$(printf '%0112d' 0)"
+}
+
+test_fd_off() {
+	odd "CAN FD frame, but FD is off" "CAN FD frames where FD is off" \
+		"ffffffff7b00000008000200$DATA$(printf '%0112d' 0)"
+}
+
+test_not_out() {
+	odd "echo of a frame that is not out, id 0x7f00fff" "echoes of frames that are not out" \
+		"ff0ff0077b00000008000000$DATA"
+}
+
+# One is lost, and later ones are not
+test_lost_alone() {
+	plug candlelight-fd
+	emu_ok fault id=a what=drop-echo
+	sends
+	sends
+	over "no echo came for a frame" "no more lost echoes, 1 in all"
+	eq "new starts" "$(stat_of "$A" tx_stuck)" 0
+}
+
+# What a resume can't do at once
+test_resume() {
+	plug candlelight-fd
+	emu_ok fault id=a what=timeout req=1 n=1
+	emu_ok usbreset id=a
+	ok "reset" usb-reset "$(usb_node a)"
+	over "device not started yet" "device started"
+}
+
 # ---- not too many ---------------------------------------------------------------------
 
 # forty: an adapter with 40 channels, all up
@@ -245,4 +305,5 @@ test_flood() {
 
 ktap_run test_in test_in_halt test_out test_out_halt test_echo test_echoes test_out_hangs \
 	test_start test_bus_off test_restart test_bus_off_own test_usb_reset test_gave_up \
+	test_short test_channel test_dlc test_flags test_fd_off test_not_out test_lost_alone test_resume \
 	test_restarts_refused test_restarts_unanswered test_flood
