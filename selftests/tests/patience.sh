@@ -37,6 +37,30 @@ test_refuses_start() {
 	eq "USB resets after that" "$(intf_stat a recovery/usb_resets)" "$resets"
 }
 
+# A frame that waits for a bus full of more urgent ones can't be told from one whose echo is lost. It
+# waits for ten seconds.
+test_full_bus() {
+	emu_ok bus name=t ack=on
+	# its echo means that the frame was on the bus
+	adapter a cannectivity bus=t channels=1
+	A=$(netdev a) || fail "no interface"
+	up "$A" bitrate 10000
+	# 12 ms each
+	emu_ok send bus=t frame=001#1122334455667788 count=1500
+	leap 1
+	ok "cansend" cansend "$A" 7F0#01
+	leap 9
+	ge "looks that found it overdue" "$(stat_of "$A" tx_doubted)" 1
+	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 0
+	leap 2
+	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 1
+	# by now the bus is free
+	leap 6
+	ok "cansend" cansend "$A" 7F0#02
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 1
+}
+
 # pair PERSONALITY: two channels, each on a bus of its own, both up
 pair() {
 	emu_ok bus name=t ack=on
@@ -166,5 +190,5 @@ test_second_halt() {
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
 
-ktap_run test_refuses_start test_held_up test_not_held_up test_closed \
+ktap_run test_refuses_start test_full_bus test_held_up test_not_held_up test_closed \
 	test_time_rings test_second_halt
