@@ -35,6 +35,7 @@ struct xfer {
 	bool seen;		/* by the rules for OUT transfers */
 	bool no_zlp;		/* OUT: the host was not asked to end it with an empty packet */
 	bool hung;		/* never to be completed */
+	bool noop;		/* the transport's own: no packet */
 	int status;		/* OUT: what the host will hear though it is taken */
 	__u8 data[XFER_DATA];	/* OUT: the first bytes */
 };

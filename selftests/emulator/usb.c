@@ -27,6 +27,7 @@ struct xfer *xfer_get(void)
 	x->hung = false;
 	x->status = 0;
 	x->no_zlp = false;
+	x->noop = false;
 	return x;
 }
 
@@ -148,7 +149,7 @@ static void in_complete(struct device *dev, struct pair *pair, int status, const
 	unsigned int mps = descr_mps(dev);
 
 	/* ended by a packet that is not full, perhaps empty, or by filling the host's buffer */
-	if (!status)
+	if (!status && !x->noop)
 		wire_take(dev, len / mps + (len % mps || len < x->len), true);
 	TAILQ_REMOVE(&pair->in_xfers, x, link);
 	pair->in_pending--;
@@ -240,8 +241,8 @@ static void pump_in(struct device *dev, struct pair *pair)
 	int status;
 
 	while (!dev->pulled && !wire_busy(dev) && (x = TAILQ_FIRST(&pair->in_xfers))) {
-		if (pair->in_halted) {
-			in_complete(dev, pair, -EPIPE, NULL, 0);
+		if (pair->in_halted || x->noop) {
+			in_complete(dev, pair, x->noop ? 0 : -EPIPE, NULL, 0);
 			continue;
 		}
 		if (in_fuzz(dev, pair, x))
@@ -312,6 +313,12 @@ static void pump_out(struct device *dev, struct pair *pair)
 
 	for (x = TAILQ_FIRST(&pair->out_xfers); x && !dev->pulled && !wire_busy(dev); x = next) {
 		next = TAILQ_NEXT(x, link);
+		if (x->noop) {
+			TAILQ_REMOVE(&pair->out_xfers, x, link);
+			pair->out_pending--;
+			complete(dev, x, 0, NULL, 0);
+			continue;
+		}
 		status = pair->out_halted ? -EPIPE : out_strike(dev, pair, x);
 		/* who does not take one does not take those behind it either */
 		if (x->hung || dev->pulled)

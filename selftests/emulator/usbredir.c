@@ -337,16 +337,10 @@ static void on_bulk(void *priv, uint64_t id, struct usb_redir_bulk_packet_header
 	x->ep = h->endpoint;
 	x->len = h->length | (__u32)h->length_high << 16;
 	/* What the host takes back becomes a no-op on its ring, and QEMU's xHCI may be just about
-	 * to do it: an empty transfer, of which the driver knows nothing. (In the ELM protocol the
-	 * empty packet behind a blob is one, too.)
+	 * to do it: an empty transfer, of which the driver knows nothing. It has its turn like
+	 * others, and is over. (In the ELM protocol the empty packet behind a blob is one, too.)
 	 */
-	if (!(x->ep & USB_DIR_IN) && !x->len && !(s->dev && s->dev->elm)) {
-		usbredirparser_free_packet_data(s->parser, data);
-		reply_bulk(s, x, 0, NULL, 0);
-		loop_defer(&s->flush);
-		xfer_put(x);
-		return;
-	}
+	x->noop = !x->len && (x->ep & USB_DIR_IN || !(s->dev && s->dev->elm));
 	submit(s, x, data, data_len);
 }
 
