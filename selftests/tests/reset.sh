@@ -115,8 +115,5 @@ test_two_channels() {
 	frames_go
 }
 
-# Known to fail in QEMU: nothing is received after the second reset in traffic (README, limits)
-under_traffic=()
-[ "$GS_GUEST" = qemu ] || under_traffic=(test_under_traffic)
 ktap_run test_up_candlelight test_up_cannectivity test_down test_bus_off test_two_channels \
-	"${under_traffic[@]}"
+	test_under_traffic
