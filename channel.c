@@ -286,6 +286,7 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 	ch->echo_stamp = jiffies;
 	ch->start_seq = ch->echo_seq;
 	ch->start_rx = atomic64_read(&dev->stat[GS_DEV_RX_TRANSFERS]);
+	WRITE_ONCE(ch->start_stamp, jiffies);
 	ch->doubted = 0;
 	ch->mute = 0;
 	/* BQL minds its lower limit only from the first completion on: before, it would stop the
@@ -499,8 +500,10 @@ static int gs_usb_ng_stop(struct net_device *netdev)
 	WRITE_ONCE(ch->can.state, CAN_STATE_STOPPED);
 	dev->n_open--;
 	gs_usb_ng_share(dev);
-	if (!dev->n_open)
+	if (!dev->n_open) {
 		gs_usb_ng_rx_close(dev);
+		dev->late_told = false;
+	}
 	gs_usb_ng_tx_close(ch);
 	mutex_unlock(&dev->lock);
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel log is told of things that a device should not send. Each kind has spells: the
- * first of one is told in full, by who finds it, and when none has come for a while the log says
- * that it is over, and how many they were. All of them are counted.
+ * What the kernel log is told of things that a device should not send. Each kind has spells, one
+ * for all channels: the first of a spell is told in full, by who finds it, and when none has come
+ * for a while the log says that it is over, and how many they were. All of them are counted.
  */
 
 #include "gs_usb_ng.h"
 
-/* A spell is over when nothing has come for that long. Longer than the pauses of a device that
- * gets every frame wrong, on a bus that carries one a second.
+/* A spell is over when nothing has come for that long: one that comes now and then makes a few
+ * lines a minute
  */
-#define GS_ODD_OVER	msecs_to_jiffies(2000)
+#define GS_ODD_OVER	msecs_to_jiffies(10000)
 
 static const char * const gs_odd_names[GS_ODD_NUM] = {
 	[GS_ODD_SHORT] = "IN transfers that are too short",
@@ -20,7 +20,7 @@ static const char * const gs_odd_names[GS_ODD_NUM] = {
 	[GS_ODD_FLAGS] = "frames with bad flags",
 	[GS_ODD_FD] = "CAN FD frames where FD is off",
 	[GS_ODD_ECHO_UNKNOWN] = "echoes of frames that are not out",
-	[GS_ODD_ECHO_AGAIN] = "second echoes",
+	[GS_ODD_ECHO_DONE] = "echoes of frames that are done",
 	[GS_ODD_ECHO_STALE] = "stale echoes",
 	[GS_ODD_ECHO_LOST] = "lost echoes",
 };
@@ -31,19 +31,21 @@ static const char * const gs_odd_names[GS_ODD_NUM] = {
  * @kind: GS_ODD_*
  *
  * Context: Any.
- * Return: true if the caller is to say so, because it is the first for some time
+ * Return: true if the caller is to say so, because nobody has for some time
  */
 bool gs_usb_ng_odd(struct gs_usb_ng *dev, enum gs_odd kind)
 {
 	struct gs_spell *spell = &dev->spell[kind];
 
 	WRITE_ONCE(spell->last, jiffies);
-	if (atomic_inc_return(&spell->n) != 1)
+	if (atomic64_inc_return(&spell->n) == 1)
+		gs_usb_ng_look(dev, GS_LOOK_PATIENTLY);
+	/* Not told before now if the log had its share already */
+	if (READ_ONCE(spell->told) || !gs_usb_ng_may_log(dev))
 		return false;
 
-	gs_usb_ng_look(dev, GS_LOOK_PATIENTLY);
-
-	return gs_usb_ng_may_log(dev);
+	WRITE_ONCE(spell->told, true);
+	return true;
 }
 
 /**
@@ -58,19 +60,20 @@ unsigned long gs_usb_ng_odd_look(struct gs_usb_ng *dev)
 	unsigned long delay = ULONG_MAX;
 	struct gs_spell *spell;
 	unsigned int i;
-	int n;
+	s64 n;
 
 	for (i = 0; i < GS_ODD_NUM; i++) {
 		spell = &dev->spell[i];
-		if (!atomic_read(&spell->n))
+		/* Pairs with the increment: of what was counted, it sees when */
+		if (!atomic64_read_acquire(&spell->n))
 			continue;
 		if (time_before(jiffies, READ_ONCE(spell->last) + GS_ODD_OVER)) {
 			delay = GS_LOOK_PATIENTLY;
 			continue;
 		}
-		n = atomic_xchg(&spell->n, 0);
-		if (gs_usb_ng_may_log(dev))
-			dev_info(&dev->intf->dev, "no more %s, %d in all\n", gs_odd_names[i], n);
+		n = atomic64_xchg(&spell->n, 0);
+		if (xchg(&spell->told, false) && gs_usb_ng_may_log(dev))
+			dev_info(&dev->intf->dev, "no more %s, %lld in all\n", gs_odd_names[i], n);
 	}
 
 	return delay;

@@ -734,11 +734,6 @@ static enum gs_sign gs_usb_ng_stuck(struct gs_channel *ch, const struct gs_chann
 	return GS_SIGN_SAME;
 }
 
-static bool gs_usb_ng_one_shot(const struct gs_channel *ch)
-{
-	return ch->can.ctrlmode & CAN_CTRLMODE_ONE_SHOT;
-}
-
 /* Can a slot have its next frame though an echo of the last one might come late? It can where that
  * is known for what it is, and where a frame has had one chance and missed it.
  */
@@ -1134,6 +1129,8 @@ static void gs_usb_ng_keep_stamps(struct gs_usb_ng *dev)
 			WRITE_ONCE(ch->tdcv_stamp, least);
 		if (time_before(ch->mute_stamp, least))
 			ch->mute_stamp = least;
+		if (time_before(ch->start_stamp, least))
+			WRITE_ONCE(ch->start_stamp, least);
 	}
 }
 
@@ -1239,7 +1236,7 @@ void gs_usb_ng_resume_channels(struct gs_usb_ng *dev)
 	err = gs_usb_ng_revive(dev, jiffies + GS_USB_NG_CTRL_TIMEOUT);
 	if (err && gs_usb_ng_may_log(dev)) {
 		dev_warn(&dev->intf->dev, "device not started yet: %pe\n", ERR_PTR(err));
-		dev->late_told = true;
+		dev->late_told = dev->n_open;
 	}
 
 	/* What was in bus-off stays there until it is restarted, and forgot when that would be, so
@@ -1339,6 +1336,7 @@ static void gs_usb_ng_tick(struct work_struct *work)
 	if (delay) {
 		/* What needs no answer can be done */
 		delay = min(delay, gs_usb_ng_mute_look(dev, until));
+		delay = min(delay, gs_usb_ng_odd_look(dev));
 		goto out_again;
 	}
 	delay = ULONG_MAX;

@@ -484,6 +484,17 @@ static bool gs_usb_ng_tx_back(struct gs_channel *ch, struct gs_dma_slot *slot, u
 	return true;
 }
 
+/* Firmware that keeps what it had over a new start echoes it for that long after */
+#define GS_ECHO_FROM_BEFORE	msecs_to_jiffies(2000)
+
+static void gs_usb_ng_tx_odd_echo(struct gs_channel *ch, enum gs_odd kind, const char *what,
+				  u32 echo_id)
+{
+	if (time_after(jiffies, READ_ONCE(ch->start_stamp) + GS_ECHO_FROM_BEFORE) &&
+	    gs_usb_ng_odd(ch->dev, kind))
+		netdev_warn(ch->netdev, "%s, echo id %#x\n", what, echo_id);
+}
+
 /* An echo that nobody waits for: of a slot that is free, or that has been completed and only waits
  * for the end of its transfer
  */
@@ -493,16 +504,15 @@ static noinline void gs_usb_ng_tx_not_owed(struct gs_channel *ch, u32 id, u32 ec
 
 	if (slot) {
 		gs_usb_ng_count(ch, GS_CH_ECHO_DUPLICATE);
-		if (!gs_usb_ng_tx_back(ch, slot, echo_id) &&
-		    gs_usb_ng_odd(ch->dev, GS_ODD_ECHO_AGAIN))
-			netdev_warn(ch->netdev, "second echo of a frame, id %#x\n", echo_id);
+		if (!gs_usb_ng_tx_back(ch, slot, echo_id))
+			gs_usb_ng_tx_odd_echo(ch, GS_ODD_ECHO_DONE, "echo of a frame that is done",
+					      echo_id);
 		gs_usb_ng_tx_put(ch, slot);
 		return;
 	}
 
 	gs_usb_ng_count(ch, GS_CH_ECHO_UNKNOWN);
-	if (gs_usb_ng_odd(ch->dev, GS_ODD_ECHO_UNKNOWN))
-		netdev_warn(ch->netdev, "echo of a frame that is not out, id %#x\n", echo_id);
+	gs_usb_ng_tx_odd_echo(ch, GS_ODD_ECHO_UNKNOWN, "echo of a frame that is not out", echo_id);
 }
 
 /**
@@ -539,8 +549,7 @@ void gs_usb_ng_tx_echo(struct gs_channel *ch, const struct gs_wire_rx *rx, u64 h
 	frame = &ch->frame[id];
 	if (unlikely(!gs_usb_ng_tx_same_id(ch, frame->echo_id, rx->echo_id))) {
 		gs_usb_ng_count(ch, GS_CH_ECHO_STALE);
-		if (gs_usb_ng_odd(ch->dev, GS_ODD_ECHO_STALE))
-			netdev_warn(ch->netdev, "stale echo, id %#x\n", rx->echo_id);
+		gs_usb_ng_tx_odd_echo(ch, GS_ODD_ECHO_STALE, "stale echo", rx->echo_id);
 		return;
 	}
 	/* The completion of the transfer and gs_usb_ng_tx_check_age() may set FAILED meanwhile */
@@ -778,9 +787,9 @@ void gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age, bool give_
 				continue;
 			gs_usb_ng_tx_lose(ch, frame);
 			/* In one-shot mode it may be that of a frame that was not sent */
-			if (!(ch->can.ctrlmode & CAN_CTRLMODE_ONE_SHOT) &&
+			if (!gs_usb_ng_one_shot(ch) &&
 			    gs_usb_ng_odd(ch->dev, GS_ODD_ECHO_LOST))
-				netdev_warn(ch->netdev, "no echo came for a frame, id %#x\n",
+				netdev_warn(ch->netdev, "frame given up without an echo, echo id %#x\n",
 					    frame->echo_id);
 		} else if (time_before(now, echo)) {
 			view->due = min(view->due, echo - now);

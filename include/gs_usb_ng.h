@@ -148,7 +148,7 @@ enum gs_odd {
 	GS_ODD_FLAGS,
 	GS_ODD_FD,
 	GS_ODD_ECHO_UNKNOWN,
-	GS_ODD_ECHO_AGAIN,
+	GS_ODD_ECHO_DONE,
 	GS_ODD_ECHO_STALE,
 	GS_ODD_ECHO_LOST,
 
@@ -157,12 +157,14 @@ enum gs_odd {
 
 /**
  * struct gs_spell - something odd that a device does for a while
- * @n: how often since it began; 0: it does not. X
- * @last: jiffies of the last time; X
+ * @n: X: how often since it began; 0: it does not
+ * @last: X: jiffies of the last time
+ * @told: X: the log knows
  */
 struct gs_spell {
-	atomic_t n;
+	atomic64_t n;
 	unsigned long last;
+	bool told;
 };
 
 /* gs_tx_frame.state */
@@ -280,6 +282,7 @@ struct gs_tx_view {
  * @start_error: M: errno of the last start that failed, 0 after one that didn't
  * @start_seq: M: @echo_seq when the channel was started
  * @start_rx: M: GS_DEV_RX_TRANSFERS then
+ * @start_stamp: m: jiffies then
  * @events: X: GS_EV_* bits for @work and for the poll
  * @work: runs on gs_usb_ng.wq
  * @stat: X: counters
@@ -330,6 +333,7 @@ struct gs_channel {
 	int start_error;
 	unsigned long start_seq;
 	s64 start_rx;
+	unsigned long start_stamp;
 	unsigned long events;
 	struct work_struct work;
 
@@ -432,7 +436,7 @@ enum gs_generation {
  * @wq: ordered; runs every work item of the device but the CAN core's
  * @debugfs: I: the adapter's directory, made last
  * @log: X: bounds what the device can have written to the log
- * @spell: what it does that it should not, for the log
+ * @spell: X: what it does that it should not, for the log
  * @stat: X: counters
  * @ch_mode: m: GS_WIRE_CH_* of each channel, for the decoder
  * @n_channels: I: entries of @ch
@@ -536,6 +540,11 @@ struct gs_usb_ng {
 static inline unsigned int gs_usb_ng_pipe(const struct gs_channel *ch)
 {
 	return ch->dev->n_pipes > 1 ? ch->index : 0;
+}
+
+static inline bool gs_usb_ng_one_shot(const struct gs_channel *ch)
+{
+	return ch->can.ctrlmode & CAN_CTRLMODE_ONE_SHOT;
 }
 
 /* And an IN slot: each endpoint has its share of them */

@@ -129,7 +129,7 @@ void usb_submit(struct device *dev, struct xfer *x)
 		complete(dev, x, -EPIPE, NULL, 0);
 		return;
 	}
-	if (pair != dev->pair && !dev->elm && !(x->ep & USB_DIR_IN))
+	if (pair != dev->pair && !dev->elm && !(x->ep & USB_DIR_IN) && !x->noop)
 		violation(dev, -1, "endpoint", "legacy frame on endpoint 0x%02x", x->ep);
 	if (x->ep & USB_DIR_IN) {
 		TAILQ_INSERT_TAIL(&pair->in_xfers, x, link);

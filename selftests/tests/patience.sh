@@ -37,8 +37,8 @@ test_refuses_start() {
 	eq "USB resets after that" "$(intf_stat a recovery/usb_resets)" "$resets"
 }
 
-# A frame that waits for a bus full of more urgent ones can't be told from one whose echo is lost. It
-# waits for ten seconds.
+# A frame that waits for a bus full of more urgent ones can't be told from one whose echo is lost:
+# ten seconds
 test_full_bus() {
 	emu_ok bus name=t ack=on
 	# its echo means that the frame was on the bus
