@@ -543,8 +543,11 @@ static const char *cmd_fuzz(struct args *a, struct buf *out, struct wait *wait)
 		fuzz->in_left = arg_number(a, "count", 1);
 		fuzz->in_next = arg_number(a, "first", fuzz->in_next);
 		device_pump(dev);
+	} else if (!strcmp(what, "out")) {
+		fuzz->out_left = arg_number(a, "count", 1);
+		fuzz->out_next = arg_number(a, "first", fuzz->out_next);
 	} else {
-		return "what= is descr, ctrl, in or none";
+		return "what= is descr, ctrl, in, out or none";
 	}
 	return NULL;
 }
@@ -632,7 +635,7 @@ bool cmd_wait_done(const struct wait *wait)
 	}
 	dev = device_find(wait->id);
 	if (wait->cond == WAIT_FUZZED)
-		return !dev || !dev->fuzz.in_left;
+		return !dev || (!dev->fuzz.in_left && !dev->fuzz.out_left);
 	if (wait->cond == WAIT_QUIET)
 		return !dev || !dev->plugged || now_ns() >= quiet_at(dev);
 	if (!dev || wait->channel >= dev->nchannels)

@@ -32,6 +32,7 @@ struct frame *frame_get(void)
 	f->echo = false;
 	f->echoed = false;
 	f->elm = false;
+	f->fate = (struct fate){ 0 };
 	return f;
 }
 
@@ -429,7 +430,7 @@ void device_destroy(struct device *dev)
 	device_unplug(dev);
 	device_power_on(dev);
 	fault_clear(dev);
-	timer_cancel(&dev->wire_timer);
+	timer_cancel(&dev->pump_timer);
 	for (i = 0; i < dev->nchannels; i++)
 		if (dev->channels[i].inner)
 			bus_free(dev->channels[i].inner);

@@ -36,7 +36,9 @@ struct xfer {
 	bool no_zlp;		/* OUT: the host was not asked to end it with an empty packet */
 	bool hung;		/* never to be completed */
 	bool noop;		/* the transport's own: no packet */
-	int status;		/* OUT: what the host will hear though it is taken */
+	bool taken;		/* OUT: by the device, which the host may not know yet */
+	__u64 until;		/* OUT: not completed before */
+	struct fate fate;	/* OUT */
 	__u8 data[XFER_DATA];	/* OUT: the first bytes */
 };
 
@@ -67,6 +69,7 @@ struct frame {
 	bool echo;		/* goes to the host as an echo */
 	bool echoed;		/* goes to the bus, its echo is on its way */
 	bool elm;		/* wire is a message of the ELM protocol */
+	struct fate fate;	/* of the transfer that it came in */
 	unsigned int len;
 	__u8 *raw;		/* injected: any length */
 	__u8 wire[HF_MAX];
@@ -190,7 +193,7 @@ struct device {
 	unsigned int packets_s;	/* that the USB carries, both directions; 0: no limit */
 	__u64 packets;		/* that it has carried */
 	__u64 wire_free;	/* the last one's end */
-	struct timer wire_timer;
+	struct timer pump_timer;
 	bool out_turn;		/* the host's is the next transfer, if it has one */
 	unsigned int in_first, out_first;	/* which pair of endpoints is looked at first */
 
@@ -287,6 +290,7 @@ void out_load(struct channel *ch, __u64 t);
 void out_echo(struct channel *ch, struct frame *f, __u64 t);
 void out_lost(struct frame *f);
 void out_queue(struct channel *ch, struct frame *f);
+void out_given(struct channel *ch, struct frame *f, const struct xfer *x);
 
 /* channel.c: the CAN controller */
 void channel_init(struct channel *ch, struct device *dev, unsigned int idx, struct bus *b);

@@ -153,7 +153,7 @@ static void judge(struct channel *ch, const struct frame *f, unsigned int n)
 		violation(ch->dev, ch->idx, "too-many-in-flight", "%u", ch->ref.inflight);
 }
 
-static void take_frame(struct channel *ch, const __u8 *w)
+static void take_frame(struct channel *ch, const __u8 *w, const struct xfer *x)
 {
 	unsigned int n = w[0] - TX_FRAME_LEN;
 	struct frame *f = frame_get();
@@ -173,7 +173,7 @@ static void take_frame(struct channel *ch, const __u8 *w)
 	judge(ch, f, n);
 	f->msg.id &= ~CAN_ERR_FLAG;
 	if (f->echo_id)
-		referee_given(ch, f->echo_id);
+		out_given(ch, f, x);
 	out_queue(ch, f);
 }
 
@@ -205,7 +205,7 @@ void elm_out(struct device *dev, const struct xfer *x)
 	for (; count && pos + TX_FRAME_LEN <= len; count--) {
 		if (w[pos + 1] != ELM_TX_FRAME || w[pos] < TX_FRAME_LEN || pos + w[pos] > len)
 			break;
-		take_frame(&dev->channels[idx], w + pos);
+		take_frame(&dev->channels[idx], w + pos, x);
 		pos += w[pos];
 	}
 	if (count || pos != len)

@@ -151,11 +151,13 @@ static void send_twice(struct device *dev, struct frame *e)
 
 	copy->ch = e->ch;
 	copy->len = e->len;
+	copy->elm = e->elm;
 	memcpy(copy->wire, e->wire, sizeof(copy->wire));
-	/* The host is done with the frame at the first of them, and so is the referee */
+	/* The host is done with the frame at the first of them, and so is the referee. If the
+	 * second passes for that of another frame, it does so for both.
+	 */
 	copy->echo = true;
 	copy->echo_id = e->echo_id;
-	e->echo = false;
 	device_to_host(dev, copy);
 }
 
@@ -183,28 +185,35 @@ static void late_timer(struct timer *t)
 bool fault_echo(struct device *dev, struct frame *e)
 {
 	struct frame *held = dev->swap;
-	const struct fault *f = NULL;
+	enum fault_do action = e->fate.echo;
+	__u64 late_ns = e->fate.late_ns;
+	const struct fault *f;
 
 	/* the next echo brings the one that was held back along */
-	if (!held)
-		f = fault_strike(dev, AT_ECHO, -1, e->ch->idx, LIFE_RUN);
-	switch (f ? (int)f->action : -1) {
+	f = held ? NULL : fault_strike(dev, AT_ECHO, -1, e->ch->idx, LIFE_RUN);
+	if (f) {
+		action = f->action;
+		late_ns = f->late_ns;
+	}
+	switch (action) {
 	case DO_DROP:
 		referee_gone(e->ch, e->echo_id);
 		frame_put(e);
 		return false;
 	case DO_LATE:
-		hold_back(dev, e, f->late_ns);
+		hold_back(dev, e, late_ns);
 		return false;
 	case DO_SWAP:
+		if (held)
+			break;
 		dev->swap = e;
 		return false;
 	case DO_DUP:
 		send_twice(dev, e);
-		return true;
+		break;
 	case DO_UNPLUG:
 		fault_pull(dev);
-		return true;
+		break;
 	default:
 		break;
 	}

@@ -18,6 +18,7 @@ struct frame;
 enum fault_at { AT_CTRL, AT_STD, AT_IN, AT_OUT, AT_ECHO, AT_TIME, AT_ANY = -1 };
 
 enum fault_do {
+	DO_NOTHING,
 	DO_STATUS,		/* the transfer ends with a status */
 	DO_SHORT,		/* half of the answer */
 	DO_DATA,		/* other bytes, another length */
@@ -30,6 +31,16 @@ enum fault_do {
 
 /* What the host is about, as far as the device can tell. */
 enum life { LIFE_ANY, LIFE_PROBE, LIFE_OPEN, LIFE_RUN, LIFE_CLOSE, LIFE_RESUME };
+
+/* What becomes of an OUT transfer and of the echoes of its frames; zeros: all as it should be */
+struct fate {
+	int status;		/* for the host, -errno */
+	bool lost;		/* the device has not got it, whatever the host hears */
+	__u8 missing;		/* for the host, 256ths of the length */
+	__u64 hold_ns;		/* from when it is taken to when it is completed */
+	enum fault_do echo;
+	__u64 late_ns;		/* the echo, if DO_LATE */
+};
 
 struct fault {
 	TAILQ_ENTRY(fault) link;

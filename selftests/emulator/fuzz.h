@@ -12,11 +12,13 @@
 #define FUZZ_KINDS	512
 
 struct device;
+struct fate;
 
 struct fuzz {
 	__u64 seed;
 	bool descr, ctrl;
 	__u64 in_next, in_left;		/* transfers to make up */
+	__u64 out_next, out_left;	/* transfers that end as they like */
 	unsigned int turn;
 	__u32 asked[FUZZ_KINDS];	/* control requests, each number counts for itself */
 };
@@ -30,6 +32,9 @@ int fuzz_descr(struct device *dev, __u8 type, __u8 *reply, int len, int size);
  * device owes. Returns a length, or the status of a transfer that fails.
  */
 int fuzz_in(struct device *dev, __u64 seed, __u64 n, __u8 *data);
+
+/* What becomes of OUT transfer n of a seed. */
+void fuzz_out(__u64 seed, __u64 n, struct fate *fate);
 
 /* For the referee: is this rule's breach the fuzzer's fault? */
 bool fuzz_excuses(const struct device *dev, const char *rule);

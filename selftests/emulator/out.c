@@ -3,6 +3,8 @@
  * From an OUT transfer to a mailbox, and the echo back, in the ways of the
  * various firmwares.
  */
+#include <errno.h>
+
 #include "device.h"
 #include "elm.h"
 #include "referee.h"
@@ -64,6 +66,7 @@ void out_echo(struct channel *ch, struct frame *f, __u64 t)
 	e->echo = true;
 	e->echo_id = f->echo_id & p->echo_mask;
 	e->msg = f->msg;
+	e->fate = f->fate;
 	e->ready = t;
 	/* the buffer goes on with the echo */
 	e->pooled = f->pooled;
@@ -175,6 +178,16 @@ void out_queue(struct channel *ch, struct frame *f)
 	out_load(ch, now_ns());
 }
 
+/* Of a transfer x, and the echo is owed. Not to a host that was told of a halt: behind one nothing
+ * is taken.
+ */
+void out_given(struct channel *ch, struct frame *f, const struct xfer *x)
+{
+	f->fate = x->fate;
+	if (x->fate.status != -EPIPE)
+		referee_given(ch, f->echo_id);
+}
+
 enum out_verdict out_transfer(struct device *dev, const struct xfer *x)
 {
 	struct channel *ch;
@@ -208,7 +221,7 @@ enum out_verdict out_transfer(struct device *dev, const struct xfer *x)
 	f->ch = ch;
 	frame_decode(f, x->data, x->len < XFER_DATA ? x->len : XFER_DATA);
 	f->ready = now_ns();
-	referee_given(ch, f->echo_id);
+	out_given(ch, f, x);
 	if (dev->p->echo_when == ECHO_AT_ONCE)
 		ctp_send(ch, f);
 	else

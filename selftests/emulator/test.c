@@ -991,6 +991,72 @@ static void test_fuzz(void)
 	command("reset");
 }
 
+static struct done *done_of(__u64 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < DONE_MAX; i++)
+		if (done[i].id == id)
+			return &done[i];
+	return NULL;
+}
+
+/* Each OUT transfer has the fate that its number says. Returns the statuses, as a mask. */
+static __u64 fates(struct device *a, __u64 seed, unsigned int n)
+{
+	unsigned int i, held = 0, wrong = 0, taken = 0;
+	__u64 id, seen = 0, echoed = 0, before = a->in_done;
+	struct fate fate;
+
+	for (i = 0; i < n; i++) {
+		fuzz_out(seed, i, &fate);
+		id = send_frame(a, i, 1);
+		held += fate.hold_ns != 0;
+		wrong += !done_of(id) != !!fate.hold_ns;
+		/* longer than anything is held */
+		pass(2 * NSEC_PER_SEC);
+		wrong += !done_of(id) || done_of(id)->status != fate.status ||
+			 (done_of(id)->len == HF_CLASSIC) != (!fate.status && !fate.missing);
+		if (!fate.lost && fate.echo != DO_DROP)
+			echoed += fate.echo == DO_DUP ? 2 : 1;
+		taken += !fate.lost;
+		seen |= 1ULL << (fate.status & 63);
+		in_transfers(a, 2);
+		control(a, 0x02, 1, 0, 0x02, NULL, 0);
+	}
+	ok(!wrong && held, "OUT transfers end as they should, %u of them late", held);
+	ok(!a->fuzz.out_left, "as many as asked for");
+	send_frame(a, n, 1);
+	pass(NSEC_PER_SEC);
+	ok(a->channels[0].tx == taken + 1, "frames that were taken are on the bus");
+	ok(a->in_done - before == echoed + 1, "and echoed as they should");
+	ok(!a->channels[0].ref.inflight && !violations_count(NULL), "the host is not blamed");
+	return seen;
+}
+
+static void test_fuzz_out(void)
+{
+	struct device *a = open_device("a", "personality=candlelight-fd bus=x", 0);
+	unsigned int n = 0;
+	struct fate one, other;
+	char line[80];
+
+	command("bus name=x ack=on fast=1");
+	command("fuzz id=a what=out seed=3 count=1000");
+	ok(__builtin_popcountll(fates(a, 3, 1000)) == 9, "success and eight failures");
+	do
+		fuzz_out(3, n++, &one);
+	while (one.status != -EPIPE || one.lost || one.hold_ns || one.late_ns < NSEC_PER_MSEC);
+	fuzz_out(4, n - 1, &other);
+	ok(memcmp(&one, &other, sizeof(one)), "another fate from another seed");
+	snprintf(line, sizeof(line), "fuzz id=a what=out first=%u count=1", n - 1);
+	command(line);
+	ok(done_of(send_frame(a, 1000, 1))->status == -EPIPE && a->pair->out_halted,
+	   "one by its number: a halt");
+	ok(!a->channels[0].ref.inflight, "behind which no host expects the echo that will come");
+	command("reset");
+}
+
 static void check_rule(const char *rule)
 {
 	ok(violations_count(rule) == 1, "rule %s", rule);
@@ -1432,7 +1498,8 @@ int main(void)
 		test_bits, test_notation, test_codec, test_control, test_descriptors, test_echo,
 		test_ack, test_arbitration, test_rates, test_bus_off, test_queues,
 		test_reset_keeps, test_loopback, test_faults, test_sleep, test_rules,
-		test_rule_content, test_pull, test_fuzz, test_packets, test_clock, test_referee,
+		test_rule_content, test_pull, test_fuzz,
+		test_fuzz_out, test_packets, test_clock, test_referee,
 		test_elm, test_elm_pairs, test_filter, test_stall,
 	};
 	unsigned int i;

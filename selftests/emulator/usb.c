@@ -25,7 +25,8 @@ struct xfer *xfer_get(void)
 	TAILQ_REMOVE(&free_xfers, x, link);
 	x->seen = false;
 	x->hung = false;
-	x->status = 0;
+	x->taken = false;
+	x->fate = (struct fate){ 0 };
 	x->no_zlp = false;
 	x->noop = false;
 	return x;
@@ -85,23 +86,30 @@ static void wire_take(struct device *dev, unsigned int n, bool in)
 	dev->out_turn = in;
 }
 
+/* Looks again then, if not before */
+static void pump_at(struct device *dev, __u64 t)
+{
+	if (!dev->pump_timer.armed || t < dev->pump_timer.due)
+		timer_set(&dev->pump_timer, t);
+}
+
 /* Are earlier transfers still on the wire? */
 static bool wire_busy(struct device *dev)
 {
 	if (!dev->packets_s || dev->wire_free <= now_ns())
 		return false;
-	timer_set(&dev->wire_timer, dev->wire_free);
+	pump_at(dev, dev->wire_free);
 	return true;
 }
 
-static void wire_timer(struct timer *t)
+static void pump_timer(struct timer *t)
 {
-	device_pump(container_of(t, struct device, wire_timer));
+	device_pump(container_of(t, struct device, pump_timer));
 }
 
 void usb_init(struct device *dev)
 {
-	dev->wire_timer.fn = wire_timer;
+	dev->pump_timer.fn = pump_timer;
 }
 
 /* Whose endpoint is it? NULL: nobody's. 0x81 and 0x02 are the first pair, 0x83 and 0x04 the next */
@@ -282,60 +290,89 @@ void usb_pump_in(struct device *dev)
 		pump_in(dev, &dev->pair[(first + i) % dev->npairs]);
 }
 
-/* What a rule makes of an OUT transfer: a status, or 0 */
-static int out_strike(struct device *dev, struct pair *pair, struct xfer *x)
+/* What the fuzzer, or a rule, makes of an OUT transfer */
+static void out_strike(struct device *dev, struct pair *pair, struct xfer *x)
 {
 	const struct fault *fault;
 
 	/* one that the device had no room for has been looked at */
 	if (x->seen)
-		return 0;
+		return;
 	x->seen = true;
+	if (dev->fuzz.out_left) {
+		fuzz_out(dev->fuzz.seed, dev->fuzz.out_next++, &x->fate);
+		if (!--dev->fuzz.out_left)
+			ctl_event();
+	}
 	fault = fault_strike(dev, AT_OUT, -1, dev->elm ? pair - dev->pair : x->data[HF_CHANNEL],
 			     LIFE_RUN);
 	if (!fault)
-		return 0;
+		return;
 	if (fault->action == DO_UNPLUG)
 		fault_pull(dev);
 	else if (fault->action == DO_HANG)
 		x->hung = true;
-	else if (fault->action == DO_TAKE)
-		x->status = fault->status;
-	else if (fault->status == -EPIPE)
+	else
+		x->fate = (struct fate){ .status = fault->status,
+					 .lost = fault->action != DO_TAKE };
+}
+
+/* Is it still held? */
+static bool out_held(struct device *dev, struct xfer *x)
+{
+	if (x->until <= now_ns())
+		return false;
+	pump_at(dev, x->until);
+	return true;
+}
+
+/* The device gets it, unless it is lost on the way. */
+static enum out_verdict out_take(struct device *dev, struct xfer *x)
+{
+	if (x->taken)
+		return OUT_TAKEN;
+	if (!x->fate.lost && out_transfer(dev, x) == OUT_NAK)
+		return OUT_NAK;
+	x->taken = true;
+	x->until = now_ns() + x->fate.hold_ns;
+	return OUT_TAKEN;
+}
+
+static void out_complete(struct device *dev, struct pair *pair, struct xfer *x, int status)
+{
+	TAILQ_REMOVE(&pair->out_xfers, x, link);
+	pair->out_pending--;
+	/* a stalled endpoint stays so until the halt is cleared */
+	if (status == -EPIPE)
 		pair->out_halted = true;
-	return x->status ? 0 : fault->status;
+	complete(dev, x, status, NULL, status ? 0 : x->len * (256 - x->fate.missing) / 256);
 }
 
 static void pump_out(struct device *dev, struct pair *pair)
 {
 	struct xfer *x, *next;
-	int status;
 
 	for (x = TAILQ_FIRST(&pair->out_xfers); x && !dev->pulled && !wire_busy(dev); x = next) {
 		next = TAILQ_NEXT(x, link);
-		if (x->noop) {
-			TAILQ_REMOVE(&pair->out_xfers, x, link);
-			pair->out_pending--;
-			complete(dev, x, 0, NULL, 0);
+		if (pair->out_halted || x->noop) {
+			out_complete(dev, pair, x, x->noop ? 0 : -EPIPE);
 			continue;
 		}
-		status = pair->out_halted ? -EPIPE : out_strike(dev, pair, x);
+		out_strike(dev, pair, x);
 		/* who does not take one does not take those behind it either */
 		if (x->hung || dev->pulled)
 			return;
-		if (!status && out_transfer(dev, x) == OUT_NAK) {
+		if (out_take(dev, x) == OUT_NAK) {
 			/* two endpoints, each with its own posted buffer */
 			if (dev->p->two_out)
 				continue;
 			return;
 		}
-		TAILQ_REMOVE(&pair->out_xfers, x, link);
-		pair->out_pending--;
-		if (!status)
+		if (out_held(dev, x))
+			return;
+		if (!x->fate.lost)
 			wire_take(dev, (x->len + descr_mps(dev) - 1) / descr_mps(dev), false);
-		if (!status)
-			status = x->status;
-		complete(dev, x, status, NULL, status ? 0 : x->len);
+		out_complete(dev, pair, x, x->fate.status);
 	}
 }
 
