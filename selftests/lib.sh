@@ -588,6 +588,23 @@ pools_empty() {
 	done
 }
 
+# balanced CHANNEL of adapter a, which is down: each slot taken was echoed, failed or was given up, and
+# none is out
+balanced() {
+	local iface taken ended
+
+	iface=$(netdev a "$1") || fail "no channel $1"
+	pools_empty a "$1"
+	taken=$(stat_of "$iface" tx_pool_acquires)
+	ended=$(($(link_stat "$iface" tx_packets) + $(link_stat "$iface" tx_errors) +
+		 $(stat_of "$iface" tx_abandoned) + $(stat_of "$iface" tx_no_skb)))
+	eq "slots of channel $1 that came to an end" "$ended" "$taken"
+	ge "frames dropped on channel $1" "$(link_stat "$iface" tx_dropped)" \
+		"$(stat_of "$iface" tx_abandoned)"
+	note "channel $1: $taken frames sent, $(link_stat "$iface" tx_packets) echoed," \
+		"$(link_stat "$iface" rx_packets) received"
+}
+
 # Objects in the slab caches that frames, transfers and buffers come from
 slab_objects() {
 	awk '$1 ~ /^(kmalloc|skbuff|dma-kmalloc)/ { n += $2 } END { print n + 0 }' \
