@@ -7,7 +7,7 @@
 # Afterwards all of it works, and every slot that was taken ended in one way.
 # GS_TEST_STRESS=100 makes it a hundred rounds instead of five.
 #
-# timeout: 300
+# timeout: 600
 # guests: uml73 qemu612-smp qemu612-debug
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -51,6 +51,14 @@ spoiler() {
 	done
 }
 
+# What reader does, again and again
+readers() {
+	while [ -e "$GS_TMP/go" ]; do
+		ROUNDS=1 reader
+		gs_pause
+	done
+}
+
 traffic() {
 	{
 		sender 0 100 &
@@ -76,6 +84,8 @@ reader() {
 			ethtool -S "${iface##*/}"
 		done
 		ip -d -s link show
+		tc -s qdisc show
+		cat /sys/kernel/debug/gs_usb_ng/*/*
 	done >/dev/null 2>&1
 }
 
@@ -91,20 +101,61 @@ up_and_down() {
 	ok "up and down" ip -batch "$GS_TMP/batch$1"
 }
 
-# unbind_and_bind: each time when frames come in
+# ups_and_downs CHANNEL: the same of whatever its interface is called now, until the others are done. It
+# may be gone at any time: what is counted is what went well.
+ups_and_downs() {
+	local n=0 iface
+
+	while [ -e "$GS_TMP/go" ]; do
+		if iface=$(netdev a "$1") &&
+		   ip link set "$iface" up type can bitrate 500000 restart-ms 5 &&
+		   ip link set "$iface" down; then
+			n=$((n + 1))
+			echo "$n" >"$GS_TMP/ups$1"
+		else
+			gs_pause
+		fi
+	done >/dev/null 2>&1
+}
+
+# worked CHANNEL: since the driver was bound it has sent frames and received some
+worked() {
+	local iface
+
+	iface=$(netdev a "$1") && [ "$(stat_of "$iface" tx_pool_acquires)" -ge 1 ] &&
+		[ "$(link_stat "$iface" rx_packets)" -ge 1 ]
+}
+
+# more_ups CHANNEL N: it was up and down more often than that
+more_ups() {
+	gs_read "$GS_TMP/ups$1"
+	[ "${GS_VALUE:-0}" -gt "$2" ]
+}
+
+# Both have, and were up and down once more. at_work WHEN
+at_work() {
+	local ch ups
+
+	for ch in 0 1; do
+		gs_read "$GS_TMP/ups$ch"
+		ups=${GS_VALUE:-0}
+		wait_for 40 "channel $ch up and down $1" more_ups "$ch" "$ups"
+		wait_for 40 "frames of channel $ch $1" worked "$ch"
+	done
+}
+
+# Each time when both channels have been at work
 unbind_and_bind() {
-	local i iface intf
+	local i intf
 
 	intf=$(usb_intf a)
 	for ((i = 0; i < ROUNDS; i++)); do
-		for iface in $(netdev a 0) $(netdev a 1); do
-			up "$iface"
-		done
-		wait_for 40 "frames in round $i" at_least 1 link_stat "$iface" rx_packets
+		at_work "in round $i"
 		gs_unbind "$intf" || fail "unbind in round $i"
 		gs_bind "$intf" || fail "bind in round $i"
 		wait_for 40 "driver bound" gs_bound a
 	done
+	at_work "in the end"
 }
 
 # all_of PID...: none of them has failed; then the traffic ends
@@ -179,15 +230,20 @@ test_bus_off() {
 	finish
 }
 
-test_unbind() {
+# All at once, and the driver is unbound and bound
+test_all() {
 	local pids=()
 
 	plug candlelight-fd channels=2
 	traffic
-	reader & pids+=($!)
+	spoiler 0 >/dev/null 2>&1 &
+	readers &
+	ups_and_downs 0 &
+	ups_and_downs 1 &
 	unbind_and_bind & pids+=($!)
 	all_of "${pids[@]}"
+	note "channels up and down: $(<"$GS_TMP/ups0") and $(<"$GS_TMP/ups1") times"
 	finish
 }
 
-ktap_run test_up_and_down test_bus_off test_unbind
+ktap_run test_up_and_down test_bus_off test_all
