@@ -5,11 +5,12 @@
 # close, unbind, reset and send, until none is left that did not; and those that the receiving
 # softirq and the work items make fail in rows. What fails does so cleanly and works the next
 # time, a frame that is lost is counted, nothing leaks. On dummy_hcd the same with the record that
-# the host controller makes of each transfer.
+# the host controller makes of each transfer, and, one after the other, with those allocations that the
+# driver makes in reset, sleep, receive and recovery, whatever the context.
 #
 #	GS_TEST_SITES=1		every allocation; otherwise those of the longer paths are sampled
 #
-# timeout: 400
+# timeout: 900
 # guests: uml612
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -17,6 +18,8 @@
 
 SLAB=/sys/kernel/slab
 DEBUG=/sys/kernel/debug
+# the end of all addresses
+TOP=0xffffffffffffffff
 
 set_to() {
 	echo "$2" >"$1" || fail "$1 can't be set to $2"
@@ -34,6 +37,10 @@ attributes() {
 		set_to "$DEBUG/$f/interval" 1
 		set_to "$DEBUG/$f/task-filter" N
 		set_to "$DEBUG/$f/ignore-gfp-wait" N
+		set_to "$DEBUG/$f/space" 0
+		called_from "$f" 0 "$TOP"
+		set_to "$DEBUG/$f/reject-start" 0
+		set_to "$DEBUG/$f/reject-end" 0
 	done
 	set_to "$DEBUG/fail_page_alloc/min-order" 0
 	for cache in "$SLAB"/*; do
@@ -58,6 +65,12 @@ caches() {
 	for cache; do
 		[ -L "$cache" ] || set_to "$cache/failslab" "$may"
 	done
+}
+
+# called_from KIND FIRST END: nothing fails but what has such an address among its callers
+called_from() {
+	set_to "$DEBUG/$1/require-start" "$2"
+	set_to "$DEBUG/$1/require-end" "$3"
 }
 
 # fails KIND INTERVAL [WORD VALUE...]: from now on every so many allocations fail
@@ -320,8 +333,10 @@ work_without() {
 	fails failslab 1 task-filter Y ignore-gfp-wait N times "$1"
 }
 
+# used_up [KIND]: as many have failed as were to
 used_up() {
-	is 0 cat "$DEBUG/failslab/times"
+	gs_read "$DEBUG/${1:-failslab}/times"
+	[ "$GS_VALUE" = 0 ]
 }
 
 test_restart_without_memory() {
@@ -370,20 +385,29 @@ test_out_halt_without_memory() {
 # about transfers of the IN pipe, which must never be fewer.
 RECORD=kmalloc-128
 
+# on_dummy [WORD...]
 on_dummy() {
 	GS_TRANSPORT=gadget
-	one candlelight-fd
+	one candlelight-fd "$@"
 	URBS=/sys/devices/platform/dummy_hcd.$(emu_status a port)/urbs
 	[ -r "$URBS" ] || fail "no $URBS"
 }
 
+# in_transfers N: so many are queued
 in_transfers() {
-	grep -c " ep1in-bulk " "$URBS"
+	local all line n=0
+
+	mapfile -t all <"$URBS"
+	for line in "${all[@]}"; do
+		[[ $line != *" ep1in-bulk "* ]] || n=$((n + 1))
+	done
+	[ "$n" = "$1" ]
 }
 
 # All transfers of the IN pipe are with the controller
 all_in_flight() {
-	wait_for 20 "all IN transfers queued" is "$(intf_stat a pool_rx/capacity)" in_transfers
+	gs_read "/sys/class/net/$A/device/pool_rx/capacity"
+	wait_for 20 "all IN transfers queued" in_transfers "$GS_VALUE"
 }
 
 # What came to the device from the bus has come to the interface
@@ -498,8 +522,357 @@ test_submit_reset() {
 	all_in_flight
 }
 
+# ---- one after the other, in whatever context ----
+
+# kernel_function NAME: where one of the kernel's begins and ends, in FUNCTION
+kernel_function() {
+	local all
+
+	grep -A 1 " $1\$" /proc/kallsyms >"$GS_TMP/functions"
+	mapfile -t all <"$GS_TMP/functions"
+	[ ${#all[@]} = 2 ] || fail "no function $1"
+	FUNCTION=("0x${all[0]%% *}" "0x${all[1]%% *}")
+}
+
+# Only what the driver allocates, and what others do for it when it calls them, may fail. Not the
+# checkers' records of each object; nor what dummy_hcd's timer, which may interrupt the driver, does for
+# the device.
+driver_only() {
+	local all line cache from=g to=
+
+	attributes
+	caches 1 "$SLAB/kmalloc-64"
+	for cache in kmemleak_object kmemleak_scan_area debug_objects_cache; do
+		[ ! -e "$SLAB/$cache" ] || caches 0 "$SLAB/$cache"
+	done
+	# bash reads a pipe by bytes
+	grep " [tT] .*[[]${GS_DRIVER}[]]" /proc/kallsyms >"$GS_TMP/functions"
+	mapfile -t all <"$GS_TMP/functions"
+	for line in "${all[@]}"; do
+		line=${line%% *}
+		[[ $line > $from ]] || from=$line
+		[[ $line < $to ]] || to=$line
+	done
+	[ -n "$to" ] || fail "no function of the driver"
+	# the last one ends in its page or the next one, where nobody else's begins
+	OWN=("0x$from" "$(printf '%#x' $((0x$to + 4096)))")
+	kernel_function dummy_timer
+	set_to "$DEBUG/failslab/reject-start" "${FUNCTION[0]}"
+	set_to "$DEBUG/failslab/reject-end" "${FUNCTION[1]}"
+}
+
+# nth K: from now on the K-th of these allocations fails, and no other. The kernel counts on and on, from
+# where it was: so this shell has one of its own fail first, which is at a multiple of K.
+nth() {
+	local me=/proc/$BASHPID/make-it-fail
+
+	set_to "$DEBUG/failslab/times" 0
+	fails failslab "$1" task-filter Y
+	called_from failslab 0 "$TOP"
+	{
+		set_to "$me" 1
+		set_to "$DEBUG/failslab/times" 1
+		# to look takes memory, too
+		until used_up; do
+			:
+		done
+		set_to "$me" 0
+	} 2>/dev/null
+	set_to "$DEBUG/failslab/task-filter" N
+	called_from failslab "${OWN[@]}"
+	set_to "$DEBUG/failslab/times" 1
+}
+
+# one_by_one LEAST STEP DO CHECK: DO, at whose end all is done, with the first allocation failing, then
+# with the next one, until there is none left; CHECK after each. (There is no process in them that need
+# not be: that is what takes time in UML.)
+one_by_one() {
+	local least=$1 step=$2 k
+
+	[ "${GS_TEST_SITES:-}" != 1 ] || step=1
+	for ((k = 1; ; k += step)); do
+		echo "<6>$3: number $k" >/dev/kmsg
+		nth "$k"
+		"$3"
+		succeeds failslab
+		used_up || break
+		"$4"
+	done
+	TIMES=$(((k - 1) / step))
+	note "$3: $TIMES failed, one after the other (every $step)"
+	ge "allocations that failed in $3" "$TIMES" $((least / step))
+}
+
+# counted WHAT N: a counter of the interface, without a process
+counted() {
+	gs_read "/sys/class/net/$A/statistics/$1"
+	[ "$GS_VALUE" -ge "$2" ]
+}
+
+# count WHAT: the same in GS_VALUE
+count() {
+	gs_read "/sys/class/net/$A/statistics/$1"
+}
+
+# What the firmware was told, in order, in TOLD
+told() {
+	local word
+
+	TOLD=
+	for word in $1; do
+		case $word in
+		mode=*|rate=*|drate=*|tdc=*|termination=*) TOLD+=" $word" ;;
+		esac
+	done
+}
+
+# A frame each way. The first one waits until the channel runs.
+exchange() {
+	local n
+
+	count tx_packets
+	n=$GS_VALUE
+	ok "cansend" cansend "$A" 5A6#11
+	wait_for 20 "frame to the bus" counted tx_packets $((n + 1))
+	count rx_packets
+	n=$GS_VALUE
+	emu_ok send bus=t frame=5A5#112233
+	wait_for 20 "frame from the bus" counted rx_packets $((n + 1))
+}
+
+# The channel is what it was, with nobody's help
+goes_on() {
+	SAID=$(gs-emu-ctl -s "$GS_EMU_CTL" wait id=a cond=started timeout=20000 -- status id=a) ||
+		fail "not started: $SAID"
+	exchange
+	told "$(emu status id=a)"
+	eq "settings" "$TOLD" "$BEFORE"
+	eq "index of the interface" "$(<"/sys/class/net/$A/ifindex")" "$INDEX"
+	all_in_flight
+}
+
+# few: with rings that are short, because dummy_hcd looks at each transfer every millisecond, whatever the
+# CPU is needed for, and because those of a ring are all alike
+few() {
+	# what the last test has left of them, too; they are looked up at each reset
+	echo "${QUIRKS:-}" >/sys/module/usbcore/parameters/quirks
+	on_dummy "$@"
+	ok "rings" ethtool -G "$A" rx 4 tx 4
+}
+
+# A channel with settings to lose
+set_up() {
+	few term=1
+	up_fd "$A" termination 120 restart-ms 10
+	all_in_flight
+	told "$(emu status id=a)"
+	BEFORE=$TOLD
+	INDEX=$(<"/sys/class/net/$A/ifindex")
+	NODE=$(usb_node a)
+	driver_only
+}
+
+resets() {
+	ok "reset" usb-reset "$NODE"
+}
+
+test_each_reset() {
+	set_up
+	one_by_one 30 9 resets goes_on
+	down "$A"
+	pools_empty a
+}
+
+# All of the machine sleeps, and its devices are woken up one after the other
+sleeps() {
+	[ -z "${QUIRKS:-}" ] || emu_ok suspend id=a at=idle power=off
+	echo freeze >/sys/power/state || fail "no sleep"
+}
+
+# each_sleep STEP
+each_sleep() {
+	ok "module" modprobe gadget_awake
+	set_to /sys/power/pm_test devices
+	set_to /sys/power/pm_async 0
+	set_to /sys/module/suspend/parameters/pm_test_delay 0
+	set_up
+	one_by_one 30 "$1" sleeps goes_on
+	ge "suspends" "$(emu_status a suspends)" "$TIMES"
+	down "$A"
+	pools_empty a
+	rmmod gadget_awake
+}
+
+test_each_resume() { each_sleep 7; }
+
+# The same without power meanwhile, of which a reset tells
+test_each_reset_resume() {
+	QUIRKS=1d50:606f:b
+	each_sleep 13
+}
+
+terminated() {
+	[[ $(emu status id=a) = *" termination=1"* ]]
+}
+
+runtime_suspended() {
+	gs_read "$POWER/runtime_status"
+	[ "$GS_VALUE" = suspended ]
+}
+
+# Its channel is down, so that it sleeps when it likes, and has no power then
+wakes() {
+	emu_ok suspend id=a power=off
+	set_to "$POWER/control" auto
+	wait_for 20 "suspend" runtime_suspended
+	set_to "$POWER/control" on
+}
+
+set_again() {
+	wait_for 20 "termination" terminated
+}
+
+test_each_wake_up() {
+	QUIRKS=1d50:606f:b
+	few term=1
+	patiently "termination" ip link set "$A" type can termination 120
+	POWER=$(usb_path "$(usb_dev a)")/power
+	set_to "$POWER/autosuspend_delay_ms" 0
+	driver_only
+	one_by_one 8 1 wakes set_again
+	ge "resets" "$(emu_status a resets)" "$TIMES"
+	up_fd "$A"
+	talk
+}
+
+# More than one run of the cache of objects that the network core has in front of the slab's
+receives_some() { receives 20; }
+
+# each_received COPYBREAK STEP
+each_received() {
+	few
+	up "$A"
+	ok "copybreak" ethtool --set-tunable "$A" rx-copybreak "$1"
+	all_in_flight
+	driver_only
+	one_by_one 20 "$2" receives_some all_in_flight
+	ge "frames lost" "$(stat_of "$A" rx_no_skb)" 1
+	ge "IN transfers refused" "$(intf_stat a rx/submit_errors)" 1
+	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	receives 100
+	eq "frames lost with memory" "$LOST" 0
+	talk
+}
+
+test_each_received_in_place() { each_received 0 5; }
+test_each_received_copied() { each_received 72 13; }
+
+# Sockets have the pages, and there are none to replace them: frames are copied
+test_received_without_page() {
+	one candlelight-fd
+	up "$A"
+	ok "copybreak" ethtool --set-tunable "$A" rx-copybreak 0
+	attributes
+	kernel_function __page_pool_alloc_pages_slow
+	called_from fail_page_alloc "${FUNCTION[@]}"
+	hold many "$A" 8000000
+	fails fail_page_alloc 1 times 3
+	receives 1100
+	succeeds fail_page_alloc
+	used_up fail_page_alloc || fail "no allocation failed"
+	eq "frames lost" "$LOST" 0
+	eq "frames copied for want of a page" "$(stat_of "$A" rx_no_page)" 3
+	read_held many count
+	eq "frames of the socket" "$(word frames)" 1100
+	talk
+}
+
+# in_state WORD
+in_state() {
+	[[ "$(ip -details link show "$A")" = *" state $1 "* ]]
+}
+
+# A state comes and goes, and an echo comes
+errs() {
+	local n
+
+	n=$(done_with)
+	emu_ok errors id=a ch=0 tec=130
+	wait_for 20 "state error-passive" in_state ERROR-PASSIVE
+	ok "cansend" cansend "$A" 123#11
+	wait_for 20 "end of the frame" is $((n + 1)) done_with
+	emu_ok errors id=a ch=0 tec=0
+	wait_for 20 "state error-active" in_state ERROR-ACTIVE
+}
+
+test_each_error() {
+	few
+	up "$A"
+	driver_only
+	one_by_one 6 3 errs all_in_flight
+	talk
+}
+
+restarts() {
+	local n
+
+	n=$(link_json "$A" .linkinfo.info_xstats.restarts)
+	emu_ok busoff id=a ch=0
+	wait_for 30 "restart" is $((n + 1)) link_json "$A" .linkinfo.info_xstats.restarts
+}
+
+test_each_restart() {
+	set_up
+	one_by_one 40 14 restarts goes_on
+}
+
+halts_in() {
+	local n
+
+	count rx_packets
+	n=$GS_VALUE
+	emu_all "fault id=a what=in-status status=stall n=1" "send bus=t frame=5A5#112233"
+	wait_for 20 "frame of the halted endpoint" counted rx_packets $((n + 1))
+	all_in_flight
+}
+
+# The frame that met it is lost, the next one comes to its end, too
+halts_out() {
+	local i n
+
+	emu_ok fault id=a what=out-status status=stall n=1
+	n=$(done_with)
+	for i in 1 2; do
+		ok "cansend" cansend "$A" 123#11
+		wait_for 20 "end of frame $i" is $((n + i)) done_with
+	done
+}
+
+# each_halt LEAST STEP DO
+each_halt() {
+	up "$A"
+	driver_only
+	[ "$GS_TRANSPORT" = gadget ] || spare_vhci kill
+	one_by_one "$1" "$2" "$3" exchange
+	ge "halts cleared" "$(intf_stat a recovery/cleared_halts)" "$TIMES"
+	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+}
+
+test_each_in_halt() {
+	few
+	each_halt 6 3 halts_in
+}
+
+# raw-gadget takes the frame before it halts the endpoint
+test_each_out_halt() {
+	one candlelight-fd
+	each_halt 2 1 halts_out
+}
+
 ktap_run test_probe test_open test_open_elm test_close test_unbind test_reset test_send test_receive_in_place \
 	test_receive_copied test_state_without_skb \
 	test_restart_without_memory test_in_halt_without_memory test_out_halt_without_memory \
 	test_submit_in_rows test_submit_send test_submit_open test_submit_reset \
-	test_own_records
+	test_own_records test_each_reset test_each_resume test_each_reset_resume test_each_wake_up \
+	test_each_received_in_place test_each_received_copied test_received_without_page test_each_error \
+	test_each_restart test_each_in_halt test_each_out_halt
