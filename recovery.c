@@ -1350,8 +1350,8 @@ static void gs_usb_ng_tick(struct work_struct *work)
 			gs_usb_ng_read_clock(dev, ask);
 		}
 	}
-	/* Last: one channel that can't be stopped, or started, takes all the time there is. With none
-	 * open the device is told all the same what it has forgotten, since others on the bus need
+	/* Last: one channel that can't be stopped, or started, takes all the time there is. With
+	 * none open the device is told all the same what it has forgotten: others on the bus need
 	 * its termination.
 	 */
 	if ((dev->n_open || dev->forgetful) && gs_usb_ng_revive(dev, until))
