@@ -283,7 +283,8 @@ void device_suspended(struct device *dev)
 	emu_log("%s suspended%s%s", dev->id, sleep.power_off ? ", power off" : "",
 		sleep.unplug ? ", unplugged" : "");
 	dev->suspends++;
-	dev->power_lost = sleep.power_off;
+	/* a gadget may be told of it by both, the test and the bus */
+	dev->power_lost |= sleep.power_off;
 	dev->resuming = true;
 	if (sleep.unplug)
 		fault_pull(dev);
