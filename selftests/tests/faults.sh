@@ -739,6 +739,13 @@ test_each_wake_up() {
 	POWER=$(usb_path "$(usb_dev a)")/power
 	set_to "$POWER/autosuspend_delay_ms" 0
 	driver_only
+	# without memory it is not told anything, and has forgotten
+	called_from failslab "${OWN[@]}"
+	fails failslab 1
+	wakes
+	! terminated || fail "nothing was forgotten"
+	succeeds failslab
+	set_again
 	one_by_one 8 1 wakes set_again
 	ge "resets" "$(emu_status a resets)" "$TIMES"
 	up_fd "$A"
