@@ -678,7 +678,7 @@ resets() {
 
 test_each_reset() {
 	set_up
-	one_by_one 30 9 resets goes_on
+	one_by_one 30 15 resets goes_on
 	down "$A"
 	pools_empty a
 }
@@ -703,12 +703,12 @@ each_sleep() {
 	rmmod gadget_awake
 }
 
-test_each_resume() { each_sleep 7; }
+test_each_resume() { each_sleep 11; }
 
 # The same without power meanwhile, of which a reset tells
 test_each_reset_resume() {
 	QUIRKS=1d50:606f:b
-	each_sleep 13
+	each_sleep 17
 }
 
 terminated() {
@@ -771,8 +771,8 @@ each_received() {
 	talk
 }
 
-test_each_received_in_place() { each_received 0 5; }
-test_each_received_copied() { each_received 72 13; }
+test_each_received_in_place() { each_received 0 9; }
+test_each_received_copied() { each_received 72 19; }
 
 # Sockets have the pages, and there are none to replace them: frames are copied
 test_received_without_page() {
@@ -830,7 +830,7 @@ restarts() {
 
 test_each_restart() {
 	set_up
-	one_by_one 40 14 restarts goes_on
+	one_by_one 40 20 restarts goes_on
 }
 
 halts_in() {
