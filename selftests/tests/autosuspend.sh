@@ -9,7 +9,7 @@
 # in QEMU.
 #
 # guests: uml612
-# timeout: 150
+# timeout: 300
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -4,7 +4,7 @@
 # A device that lies: what it sends is counted and dropped, said a bounded number of times,
 # and harms neither the channel, nor its neighbour, nor the pools.
 #
-# timeout: 300
+# timeout: 500
 # guests: uml73 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

@@ -10,7 +10,7 @@
 #
 #	GS_TEST_SITES=1		every allocation; otherwise those of the longer paths are sampled
 #
-# timeout: 900
+# timeout: 1200
 # guests: uml612
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
