@@ -763,15 +763,16 @@ each_received() {
 	all_in_flight
 	driver_only
 	one_by_one 20 "$2" receives_some all_in_flight
-	ge "frames lost" "$(stat_of "$A" rx_no_skb)" 1
-	ge "IN transfers refused" "$(intf_stat a rx/submit_errors)" 1
+	# which of them it is that fails depends on what the network core has in its cache
+	ge "frames lost and IN transfers refused" \
+		$(($(stat_of "$A" rx_no_skb) + $(intf_stat a rx/submit_errors))) 1
 	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
 	receives 100
 	eq "frames lost with memory" "$LOST" 0
 	talk
 }
 
-test_each_received_in_place() { each_received 0 8; }
+test_each_received_in_place() { each_received 0 5; }
 test_each_received_copied() { each_received 72 19; }
 
 # Sockets have the pages, and there are none to replace them: frames are copied
