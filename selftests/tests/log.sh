@@ -27,7 +27,7 @@ sends() {
 }
 
 # over BEGIN END [TIMES]: it was said once that it begins, or so many times, and then once that it
-# is over
+# is over, after OVER seconds at most
 over() {
 	local n line said='' wanted=''
 
@@ -35,7 +35,7 @@ over() {
 		wanted+="$1; "
 	done
 	# to look again and again would cost more
-	leap 12
+	leap "${OVER:-5}"
 	while read -r line; do
 		said+="$line; "
 	done < <(kernel_log | grep -oE "$1|$2")
@@ -144,6 +144,7 @@ odd() {
 	"${UP:-up}" "$A"
 	# just after a start echoes are nothing odd
 	leap 3
+	OVER=12
 	emu_ok inject id=a count=3 hex="$3"
 	over "$1" "no more $2, 3 in all"
 }
@@ -187,6 +188,7 @@ test_lost_alone() {
 	emu_ok fault id=a what=drop-echo
 	sends
 	sends
+	OVER=12
 	over "frame given up without an echo" "no more lost echoes, 1 in all"
 	eq "new starts" "$(stat_of "$A" tx_stuck)" 0
 }
