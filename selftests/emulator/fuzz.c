@@ -382,9 +382,12 @@ bool fuzz_excuses(const struct device *dev, const char *rule)
 		return true;
 	if (strcmp(rule, "echo-id-reused") && strcmp(rule, "too-many-in-flight"))
 		return false;
-	/* a host that was told that its frame is done; or that took a late or second echo for that
-	 * of a newer frame, does not wait any longer for one that is held back, or has taken a
-	 * transfer back, to clear a halt, that we have held back though we took it
+	/* a host that was told that its frame is done */
+	if (dev->fuzz.in_next)
+		return true;
+	/* or may take a late or second echo for that of a newer frame, since there are few ids, or
+	 * does not wait any longer for the one that is held back
 	 */
-	return dev->fuzz.in_next || dev->fuzz.out_next;
+	return dev->fuzz.out_next && (dev->p->echo_limit != ECHO_ID_RX || dev->swap ||
+				      !TAILQ_EMPTY(&dev->late));
 }

@@ -1040,6 +1040,7 @@ static void test_fuzz_out(void)
 	unsigned int n = 0;
 	struct fate one, other;
 	char line[80];
+	__u64 id;
 
 	command("bus name=x ack=on fast=1");
 	command("fuzz id=a what=out seed=3 count=1000");
@@ -1054,6 +1055,16 @@ static void test_fuzz_out(void)
 	ok(done_of(send_frame(a, 1000, 1))->status == -EPIPE && a->pair->out_halted,
 	   "one by its number: a halt");
 	ok(!a->channels[0].ref.inflight, "behind which no host expects the echo that will come");
+	command("reset");
+	a = open_device("a", "personality=candlelight-fd bus=x", 0);
+	for (n = 0; !one.hold_ns || one.lost || one.status == -EPIPE; n++)
+		fuzz_out(3, n, &one);
+	snprintf(line, sizeof(line), "fuzz id=a what=out seed=3 first=%u count=1", n - 1);
+	command(line);
+	id = send_frame(a, 1000, 1);
+	ok(!done_of(id) && a->out_done == 1, "taken, and held back");
+	ok(!usb_cancel(a, id) && done_of(id)->status == one.status,
+	   "a host can't take it back any more");
 	command("reset");
 }
 

@@ -397,6 +397,21 @@ static struct xfer *take_id(struct xfer_list *list, __u64 id)
 	return NULL;
 }
 
+/* What the device has taken can't be taken away from it: that is done now, however long its end was
+ * to be held back.
+ */
+static void hurry(struct device *dev, struct pair *pair, __u64 id)
+{
+	struct xfer *x;
+
+	TAILQ_FOREACH(x, &pair->out_xfers, link) {
+		if (x->id == id && x->taken) {
+			out_complete(dev, pair, x, x->fate.status);
+			return;
+		}
+	}
+}
+
 /* Takes a pending transfer away from the device; NULL if it is done. */
 struct xfer *usb_cancel(struct device *dev, __u64 id)
 {
@@ -404,6 +419,7 @@ struct xfer *usb_cancel(struct device *dev, __u64 id)
 	struct xfer *x;
 
 	for (pair = dev->pair; pair < dev->pair + dev->npairs; pair++) {
+		hurry(dev, pair, id);
 		x = take_id(&pair->in_xfers, id);
 		if (x) {
 			pair->in_pending--;
