@@ -98,8 +98,7 @@ refused() {
 
 # Run one subtest; 0, 1 or 4 as in kselftest.
 gs_subtest() (
-	GS_TMP=/tmp/gs-test.$BASHPID
-	mkdir "$GS_TMP" && mkfifo "$GS_TMP/pause" || exit 1
+	GS_EMU_OWNER=$BASHPID
 	gs_mark "$1"
 	trap 'gs_explain; gs_cleanup' EXIT
 	"$1"
@@ -114,7 +113,8 @@ ktap_run() {
 	local t i=0 rc status=0 pass=0 failed=0 skipped=0
 	local script
 
-	script=$(basename "$0" .sh)
+	script=${0##*/}
+	script=${script%.sh}
 	echo "KTAP version 1"
 	echo "1..$#"
 	gs_setup || {
@@ -147,8 +147,11 @@ ktap_run() {
 
 # ---- waiting -------------------------------------------------------------------------
 
-# Hundredths of seconds of a clock that nobody sets, in GS_NOW. (Starting a process takes a
-# twentieth of a second in UML: what is called in loops makes do without.)
+# Starting a process takes a twentieth of a second in UML, more if another guest runs, and so does
+# each command substitution, builtin or not. So what is called in loops, and around each subtest, makes
+# do without.
+
+# Hundredths of seconds of a clock that nobody sets, in GS_NOW.
 gs_now() {
 	local up
 
@@ -179,15 +182,28 @@ wait_for() {
 
 # Let others run before looking again: a read that nothing answers, not a process.
 gs_pause() {
-	read -r -t 0.02 <>"$GS_TMP/pause"
+	read -r -t 0.02 <>"$GS_PAUSE"
 }
 
 # leap SECONDS: nothing happens for so long, where a clock that leaps makes that cheap (uml612-vtime). One
 # timer: to look again and again would cost more than all that the driver does meanwhile.
 leap() {
-	read -r -t "$1" <>"$GS_TMP/pause"
+	read -r -t "$1" <>"$GS_PAUSE"
 	# not what the pause came to
 	return 0
+}
+
+# gs_said COMMAND...: its output in GS_SAID
+gs_said() {
+	# one may call another
+	local GS_DEPTH=$((${GS_DEPTH:-0} + 1)) ret
+	local file=$GS_TMP/said.$BASHPID.$GS_DEPTH
+
+	"$@" >"$file"
+	ret=$?
+	# bash reads that itself
+	GS_SAID=$(<"$file")
+	return $ret
 }
 
 # For conditions: at_least N COMMAND..., the command's output is a number of N or more
@@ -195,7 +211,8 @@ at_least() {
 	local n=$1
 
 	shift
-	[ "$("$@")" -ge "$n" ]
+	gs_said "$@"
+	[ "$GS_SAID" -ge "$n" ]
 }
 
 # is WANTED COMMAND...: the command's output is WANTED
@@ -203,7 +220,8 @@ is() {
 	local wanted=$1
 
 	shift
-	[ "$("$@")" = "$wanted" ]
+	gs_said "$@"
+	[ "$GS_SAID" = "$wanted" ]
 }
 
 # not COMMAND...
@@ -242,19 +260,16 @@ gs_mark() {
 
 # The kernel log since then.
 kernel_log() {
-	dmesg | awk -v mark="$GS_MARK" 'seen; index($0, mark) { seen = 1 }'
+	klog "$GS_MARK"
 }
 
 # log_has WORDS: the kernel said so since the subtest began
 log_has() {
-	dmesg | awk -v mark="$GS_MARK" -v words="$1" '
-		seen && $0 ~ words { found = 1 }
-		index($0, mark) { seen = 1 }
-		END { exit !found }'
+	klog -q "$GS_MARK" "$1"
 }
 
 log_count() {
-	kernel_log | grep -cE -- "$1"
+	klog "$GS_MARK" "$1" | wc -l
 }
 
 gs_kernel_ok() {
@@ -270,21 +285,66 @@ gs_kernel_ok() {
 
 # ---- emulator ------------------------------------------------------------------------
 
+# Most commands are over sooner than a process would be started for them, so each script has one that
+# stays, for the shell of the subtest alone: what runs beside it, or in a pipe, starts its own. (In QEMU
+# everybody does, since there only one can have the port.)
+gs_emu_open() {
+	GS_EMU_OWNER=$BASHPID
+	# shellcheck disable=SC2153	# it comes by environment
+	[ -S "$GS_EMU_CTL" ] || return 0
+	coproc gs-emu-ctl -s "$GS_EMU_CTL" -i "$GS_TMP.reply"
+	exec {GS_EMU_FROM}<&"${COPROC[0]}" {GS_EMU_TO}>&"${COPROC[1]}"
+	# none of those that a subtest has to end
+	disown "$COPROC_PID"
+}
+
+emu_is_open() {
+	[ -n "${GS_EMU_TO:-}" ] && [ "$BASHPID" = "$GS_EMU_OWNER" ]
+}
+
+# Ask the emulator; what it says is in GS_REPLY, line by line
+emu_ask() {
+	if ! emu_is_open; then
+		GS_REPLY=$(gs-emu-ctl -s "$GS_EMU_CTL" "$*" 2>&1)
+		return
+	fi
+	echo "$*" >&"$GS_EMU_TO"
+	if ! read -r -t 150 GS_REPLY <&"$GS_EMU_FROM"; then
+		GS_REPLY="the emulator is gone"
+	elif [ "$GS_REPLY" = ok ]; then
+		# bash reads that itself
+		GS_REPLY=$(<"$GS_TMP.reply")
+		return 0
+	fi
+	return 1
+}
+
 emu() {
-	gs-emu-ctl -s "$GS_EMU_CTL" "$*"
+	if ! emu_is_open; then
+		gs-emu-ctl -s "$GS_EMU_CTL" "$*"
+	elif ! emu_ask "$*"; then
+		echo "emulator: $GS_REPLY" >&2
+		return 1
+	elif [ -n "$GS_REPLY" ]; then
+		echo "$GS_REPLY"
+	fi
 }
 
 # The same where failure is a failure of the test
 emu_ok() {
-	local out
-
-	out=$(emu "$*" 2>&1) || fail "emulator: '$*': $out"
+	emu_ask "$*" || fail "emulator: '$*': $GS_REPLY"
 }
 
-# Several commands, each one word, with one process
+# Several commands, each one word. With one process, for who has to start one
 emu_all() {
 	local out args=() command
 
+	if emu_is_open; then
+		for command; do
+			emu_ok "$command"
+		done
+		return
+	fi
 	for command; do
 		args+=("$command" --)
 	done
@@ -292,24 +352,24 @@ emu_all() {
 }
 
 gs_no_violations() {
-	local v
-
-	v=$(emu violations) || fail "the emulator is gone"
-	[ -z "$v" ] && return
-	note "violation: $v"
+	emu_ask violations || fail "$GS_REPLY"
+	[ -z "$GS_REPLY" ] && return
+	note "violation: $GS_REPLY"
 	fail "the driver broke the protocol"
 }
 
 # emu_status ID KEY: a word of the adapter's line. emu_status ID:CHANNEL KEY: of a channel's
 emu_status() {
-	emu status id="${1%:*}" | awk -v who="$1" -v key="$2" '
-		$1 == who {
-			for (i = 2; i <= NF; i++)
-				if (index($i, key "=") == 1) {
-					print substr($i, length(key) + 2)
-					exit
-				}
-		}'
+	local words
+
+	emu_ask status id="${1%:*}" || return
+	words=$'\n'$GS_REPLY
+	[[ $words = *$'\n'"$1 "* ]] || return 0
+	words=${words#*$'\n'"$1 "}
+	words=" ${words%%$'\n'*} "
+	[[ $words = *" $2="* ]] || return 0
+	words=${words#*" $2="}
+	echo "${words%% *}"
 }
 
 # The frames on a bus, one a line: no times, no senders; err= lines left out.
@@ -434,9 +494,11 @@ one() {
 
 # Its first channel's interface in A, and the second one's, if there is one, in B
 find_a() {
-	A=$(netdev a) || fail "adapter a has no interface"
+	gs_said netdev a || fail "adapter a has no interface"
+	A=$GS_SAID
+	gs_said netdev a 1
 	# shellcheck disable=SC2034	# for the tests
-	B=$(netdev a 1)
+	B=$GS_SAID
 }
 
 # It has been unplugged, and all that was bound to it is gone
@@ -454,7 +516,8 @@ plug_again() {
 	wait_for 20 "end of the interface" gone
 	emu_ok plug id=a
 	wait_for 20 "driver bound again" gs_bound a
-	A=$(netdev a) || fail "no interface"
+	gs_said netdev a || fail "no interface"
+	A=$GS_SAID
 }
 
 gs_unbind() {
@@ -523,7 +586,7 @@ down() {
 
 # The stack takes frames of IFACE: before, those sent would be dropped before they get to the driver
 carrier() {
-	wait_for 20 "carrier of $1" is UP link_json "$1" .operstate
+	wait_for 20 "carrier of $1" is up link_file "$1" operstate
 }
 
 # on_bus IFACE ID:CHANNEL: started, for the driver as well as for the adapter, which may not have
@@ -541,11 +604,18 @@ is_up() {
 
 # link_json IFACE FILTER: from ip -details -statistics -json
 link_json() {
-	ip -details -statistics -json link show "$1" | jq -r ".[0]$2"
+	local file=$GS_TMP/link.$BASHPID
+
+	ip -details -statistics -json link show "$1" >"$file"
+	jq -r ".[0]$2" "$file"
 }
 
 can_state() {
-	link_json "$1" .linkinfo.info_data.state
+	local file=$GS_TMP/link.$BASHPID link
+
+	ip -details link show "$1" >"$file"
+	link=$(<"$file")
+	[[ $link =~ " can "(<.*> )?"state "([A-Z-]+) ]] && echo "${BASH_REMATCH[2]}"
 }
 
 # ctrlmodes IFACE: the modes that are on, sorted, in one line
@@ -558,6 +628,12 @@ ctrlmodes() {
 # stat_of IFACE NAME: the driver's own counter
 stat_of() {
 	gs_read "/sys/class/net/$1/gs_usb_ng/$2"
+	echo "$GS_VALUE"
+}
+
+# link_file IFACE NAME: a file of the interface
+link_file() {
+	gs_read "/sys/class/net/$1/$2"
 	echo "$GS_VALUE"
 }
 
@@ -778,8 +854,13 @@ gs_none_bound() {
 }
 
 gs_setup() {
+	GS_TMP=/tmp/gs-test.$BASHPID
+	GS_PAUSE=$GS_TMP.pause
+	mkdir -p "$GS_TMP" || return 1
+	[ -p "$GS_PAUSE" ] || mkfifo "$GS_PAUSE" || return 1
 	driver_loaded || driver_load || return 1
-	emu reset >/dev/null
+	gs_emu_open
+	emu_ask reset
 }
 
 # How things stand where a subtest ends that has failed, for who sees nothing but its output
@@ -805,21 +886,22 @@ gs_explain() {
 
 # Every interface of the driver down, every adapter gone, every process ended.
 gs_cleanup() {
-	local n
+	local n jobs
 
 	# the shell's remarks on killed jobs; what matters goes to stdout
 	exec 2>/dev/null
-	# shellcheck disable=SC2046	# a list
-	kill -KILL $(jobs -p)
+	jobs -p >"$GS_TMP/jobs"
+	mapfile -t jobs <"$GS_TMP/jobs"
+	[ ${#jobs[@]} = 0 ] || kill -KILL "${jobs[@]}"
 	wait
 	for n in /sys/class/net/*; do
 		n=${n##*/}
 		[ -d "/sys/class/net/$n/gs_usb_ng" ] && is_up "$n" && ip link set "$n" down
 	done
-	emu reset >/dev/null || note "the emulator is gone"
+	emu_ask reset || note "$GS_REPLY"
 	wait_for 20 "end of all adapters" gs_none_bound
 	# it would be asked first once ours is loaded again
 	[ "$GS_DRIVER" = gs_usb ] || [ ! -d /sys/module/gs_usb ] || rmmod gs_usb ||
 		fail "gs_usb stays"
-	rm -rf "$GS_TMP"
+	rm -rf "${GS_TMP:?}"/*
 }

@@ -3,7 +3,9 @@
  * gs-emu-ctl: sends a command to gs-usb-emu, prints what comes back, and
  * exits with 0 for "ok". Several commands are separated by "--"; the first
  * that fails is the last. Talks to the command socket, or from inside a QEMU
- * guest to the serial port that is connected to it.
+ * guest to the serial port that is connected to it. With -i FILE the commands
+ * come from standard input, a line each; what comes back is in FILE as soon as
+ * "ok", or "err" and why, has been printed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,7 @@
 
 #define OPEN_TRIES	500
 #define OPEN_PAUSE_NS	10000000
+#define LINE_SIZE	65536
 #define REPLY_MS	120000
 
 static int die(const char *what)
@@ -97,16 +100,15 @@ static int send_all(int fd, const char *s, size_t len)
 	return 0;
 }
 
-/* Prints lines until the verdict. */
-static int print_reply(int fd)
+/* Prints lines until the verdict. Returns 0, 1 for an error, of which line is, or -1. */
+static int copy_reply(int fd, FILE *out, char *line, size_t size)
 {
-	static char line[65536];
 	size_t have = 0;
 	char *end;
 	ssize_t n;
 
 	while (readable(fd, REPLY_MS)) {
-		n = read(fd, line + have, sizeof(line) - 1 - have);
+		n = read(fd, line + have, size - 1 - have);
 		if (n <= 0)
 			break;
 		have += n;
@@ -114,17 +116,25 @@ static int print_reply(int fd)
 			*end++ = 0;
 			if (!strcmp(line, "ok"))
 				return 0;
-			if (!strncmp(line, "err", 3)) {
-				fprintf(stderr, "gs-emu-ctl: %s\n", line);
+			if (!strncmp(line, "err", 3))
 				return 1;
-			}
-			puts(*line == ' ' ? line + 1 : line);
+			fprintf(out, "%s\n", *line == ' ' ? line + 1 : line);
 			have -= end - line;
 			memmove(line, end, have);
 		}
 	}
 	fputs("gs-emu-ctl: no answer\n", stderr);
-	return 1;
+	return -1;
+}
+
+static int print_reply(int fd)
+{
+	static char line[LINE_SIZE];
+	int ret = copy_reply(fd, stdout, line, sizeof(line));
+
+	if (ret > 0)
+		fprintf(stderr, "gs-emu-ctl: %s\n", line);
+	return ret ? 1 : 0;
 }
 
 /* Sends words up to the next "--" as one line; where that was. */
@@ -146,18 +156,45 @@ static int send_words(int fd, char **argv, int i, int argc)
 	return ret ? ret : i;
 }
 
+/* Until standard input ends, or the emulator has gone. */
+static int serve(int fd, const char *path)
+{
+	static char command[LINE_SIZE], line[LINE_SIZE];
+	FILE *out;
+	int ret;
+
+	while (fgets(command, sizeof(command), stdin)) {
+		out = fopen(path, "w");
+		if (!out)
+			return 2;
+		ret = send_all(fd, command, strlen(command));
+		if (!ret)
+			ret = copy_reply(fd, out, line, sizeof(line));
+		if (fclose(out) || ret < 0)
+			return 2;
+		puts(ret ? line : "ok");
+		fflush(stdout);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = getenv("GS_EMU_CTL");
+	const char *file = NULL;
 	int opt, i, fd, ret;
 
-	while ((opt = getopt(argc, argv, "+s:d:")) != -1) {
+	while ((opt = getopt(argc, argv, "+i:s:d:")) != -1) {
 		if (opt == '?')
 			return 2;
-		path = optarg;
+		if (opt == 'i')
+			file = optarg;
+		else
+			path = optarg;
 	}
-	if (!path || optind == argc) {
-		fputs("usage: gs-emu-ctl [-s SOCKET | -d DEVICE] COMMAND [WORD...] [-- ...]\n",
+	if (!path || (file ? optind < argc : optind == argc)) {
+		fputs("usage: gs-emu-ctl [-s SOCKET | -d DEVICE] -i FILE\n"
+		      "       gs-emu-ctl [-s SOCKET | -d DEVICE] COMMAND [WORD...] [-- ...]\n",
 		      stderr);
 		return 2;
 	}
@@ -165,6 +202,8 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		return 2;
 	drain(fd);
+	if (file)
+		return serve(fd, file);
 	for (i = optind; i < argc; i++) {
 		i = send_words(fd, argv, i, argc);
 		ret = i < 0 ? 2 : print_reply(fd);

@@ -279,7 +279,7 @@ balance() {
 		used=$GS_VALUE
 		BALANCE="$sent sent, $ended echoed, failed or dropped"
 		[ "$sent" != "$ended" ] || [ "$used" != 0 ] || return 0
-		read -r -t 0.1 <>"$GS_TMP/pause"
+		read -r -t 0.1 <>"$GS_PAUSE"
 	done
 	fail "$1: $BALANCE, $used slots in use"
 }
