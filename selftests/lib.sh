@@ -96,10 +96,13 @@ refused() {
 	grep -qiE -- "$words" <<<"$out" || fail "$what: '$*' said '$out', nothing of '$words'"
 }
 
-# Run one subtest; 0, 1 or 4 as in kselftest.
+# gs_subtest NUMBER FUNCTION: 0, 1 or 4 as in kselftest.
 gs_subtest() (
 	GS_EMU_OWNER=$BASHPID
+	GS_TMP=$GS_TMP/$1
+	shift
 	gs_mark "$1"
+	GS_BEGAN=$GS_MARK
 	trap 'gs_explain; gs_cleanup' EXIT
 	"$1"
 	gs_no_violations
@@ -117,13 +120,16 @@ ktap_run() {
 	script=${script%.sh}
 	echo "KTAP version 1"
 	echo "1..$#"
+	# a directory for each subtest: all of them with one process
+	GS_TMP=/tmp/gs-test.$BASHPID
+	eval "mkdir -p $GS_TMP/{1..$#}"
 	gs_setup || {
 		echo "Bail out! $script: no driver or no emulator"
 		exit 1
 	}
 	for t; do
 		i=$((i + 1))
-		gs_subtest "$t"
+		gs_subtest $i "$t"
 		rc=$?
 		case $rc in
 		0)
@@ -202,7 +208,7 @@ gs_said() {
 	"$@" >"$file"
 	ret=$?
 	# bash reads that itself
-	GS_SAID=$(<"$file")
+	GS_SAID=$(<"$file") || fail "no $file"
 	return $ret
 }
 
@@ -265,11 +271,16 @@ kernel_log() {
 
 # log_has WORDS: the kernel said so since the subtest began
 log_has() {
+	local ret
+
 	klog -q "$GS_MARK" "$1"
+	ret=$?
+	[ $ret -le 1 ] || fail "the kernel log can't be searched for '$1'"
+	return $ret
 }
 
 log_count() {
-	klog "$GS_MARK" "$1" | wc -l
+	klog -c "$GS_MARK" "$1"
 }
 
 gs_kernel_ok() {
@@ -277,6 +288,8 @@ gs_kernel_ok() {
 
 	bad="$bad|possible recursive locking|DMA-API:|refcount_t:|unreferenced object|leaked"
 	bad="$bad|DMAR: (DRHD: handling fault|.DMA)|stalled pool shutdown"
+	# some subtests have chapters
+	GS_MARK=$GS_BEGAN
 	if log_has "$bad"; then
 		kernel_log | grep -E -- "$bad" | head -5 | sed 's/^/# kernel: /'
 		fail "the kernel complained"
@@ -290,16 +303,20 @@ gs_kernel_ok() {
 # everybody does, since there only one can have the port.)
 gs_emu_open() {
 	GS_EMU_OWNER=$BASHPID
+	GS_REPLY_FILE=$GS_TMP/reply
 	# shellcheck disable=SC2153	# it comes by environment
 	[ -S "$GS_EMU_CTL" ] || return 0
-	coproc gs-emu-ctl -s "$GS_EMU_CTL" -i "$GS_TMP.reply"
+	coproc gs-emu-ctl -s "$GS_EMU_CTL" -i "$GS_REPLY_FILE"
+	[ -n "${COPROC[1]:-}" ] || return 1
 	exec {GS_EMU_FROM}<&"${COPROC[0]}" {GS_EMU_TO}>&"${COPROC[1]}"
 	# none of those that a subtest has to end
-	disown "$COPROC_PID"
+	GS_EMU_PID=$COPROC_PID
+	disown "$GS_EMU_PID"
 }
 
+# It may have ended, after a command that was not answered
 emu_is_open() {
-	[ -n "${GS_EMU_TO:-}" ] && [ "$BASHPID" = "$GS_EMU_OWNER" ]
+	[ -n "${GS_EMU_TO:-}" ] && [ "$BASHPID" = "$GS_EMU_OWNER" ] && [ -d "/proc/$GS_EMU_PID" ]
 }
 
 # Ask the emulator; what it says is in GS_REPLY, line by line
@@ -309,14 +326,13 @@ emu_ask() {
 		return
 	fi
 	echo "$*" >&"$GS_EMU_TO"
-	if ! read -r -t 150 GS_REPLY <&"$GS_EMU_FROM"; then
-		GS_REPLY="the emulator is gone"
-	elif [ "$GS_REPLY" = ok ]; then
-		# bash reads that itself
-		GS_REPLY=$(<"$GS_TMP.reply")
-		return 0
+	if ! read -r -t 200 GS_REPLY <&"$GS_EMU_FROM"; then
+		GS_REPLY="no answer"
+		return 1
 	fi
-	return 1
+	[ "$GS_REPLY" = ok ] || return 1
+	# bash reads that itself
+	GS_REPLY=$(<"$GS_REPLY_FILE") || fail "no $GS_REPLY_FILE"
 }
 
 emu() {
@@ -854,9 +870,7 @@ gs_none_bound() {
 }
 
 gs_setup() {
-	GS_TMP=/tmp/gs-test.$BASHPID
-	GS_PAUSE=$GS_TMP.pause
-	mkdir -p "$GS_TMP" || return 1
+	GS_PAUSE=$GS_TMP/pause
 	[ -p "$GS_PAUSE" ] || mkfifo "$GS_PAUSE" || return 1
 	driver_loaded || driver_load || return 1
 	gs_emu_open
@@ -903,5 +917,5 @@ gs_cleanup() {
 	# it would be asked first once ours is loaded again
 	[ "$GS_DRIVER" = gs_usb ] || [ ! -d /sys/module/gs_usb ] || rmmod gs_usb ||
 		fail "gs_usb stays"
-	rm -rf "${GS_TMP:?}"/*
+	rm -rf "$GS_TMP"
 }

@@ -23,7 +23,7 @@
 #define OPEN_TRIES	500
 #define OPEN_PAUSE_NS	10000000
 #define LINE_SIZE	65536
-#define REPLY_MS	120000
+#define REPLY_MS	150000
 
 static int die(const char *what)
 {

@@ -4,7 +4,8 @@
  *
  *	klog MARK		prints the lines behind the last one that has MARK in it
  *	klog MARK REGEX		those of them that match the extended regex
- *	klog -q MARK REGEX	says only by its exit status whether there are any
+ *	klog -c MARK REGEX	says how many they are
+ *	klog -q MARK REGEX	says only by its exit status whether there are any: 0, or 1
  *
  * In the tests this runs thousands of times, and "dmesg | awk" would be two processes.
  */
@@ -64,20 +65,21 @@ static const char *text(const char *line)
 
 int main(int argc, char **argv)
 {
-	bool quiet = argc > 1 && !strcmp(argv[1], "-q"), any = false;
-	const char *words = argv[2 + quiet];
-	char *line, *next;
+	char option = argc > 1 && argv[1][0] == '-' ? argv[1][1] : 0;
+	char **args = argv + 1 + !!option, *line, *next;
+	const char *words = args[0] ? args[1] : NULL;
+	unsigned int n = 0;
 	regex_t regex;
 
-	if (argc < 2 + 2 * quiet) {
-		fputs("usage: klog [-q] MARK [REGEX]\n", stderr);
+	if (!args[0] || (option && (!strchr("cq", option) || !words))) {
+		fputs("usage: klog MARK [REGEX], or klog -c|-q MARK REGEX\n", stderr);
 		return 2;
 	}
 	if (words && regcomp(&regex, words, REG_EXTENDED | REG_NOSUB)) {
 		fprintf(stderr, "klog: '%s' is no regular expression\n", words);
 		return 2;
 	}
-	for (line = behind(read_all(), argv[1 + quiet]); *line; line = next) {
+	for (line = behind(read_all(), args[0]); *line; line = next) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = 0;
@@ -85,10 +87,13 @@ int main(int argc, char **argv)
 			next = line + strlen(line);
 		if (words && regexec(&regex, text(line), 0, NULL, 0))
 			continue;
-		any = true;
-		if (quiet)
-			break;
-		puts(text(line));
+		n++;
+		if (option == 'q')
+			return 0;
+		if (!option)
+			puts(text(line));
 	}
-	return any ? 0 : 1;
+	if (option == 'c')
+		printf("%u\n", n);
+	return option == 'q';
 }

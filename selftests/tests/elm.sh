@@ -358,7 +358,7 @@ test_fuzz() {
 	up_fd "$A" restart-ms 100
 	cangen -g 1 -p 1000 -i -I i -L 8 -D i "$A" &
 	emu_ok fuzz id=a what=in seed=20261129 count=1500
-	emu_ok wait id=a cond=fuzzed timeout=$((120000 * GS_SLOW))
+	emu_ok wait id=a cond=fuzzed timeout=$((100000 * GS_SLOW))
 	kill %1
 	wait
 	emu_ok fuzz id=a what=none

@@ -103,12 +103,12 @@ test_out_of_range() {
 	before=$(rings "$A")
 	for word in "rx $((RX_MAX + 1))" "tx 33" "rx 4294967295" "tx 4294967295"; do
 		# shellcheck disable=SC2086	# two words
-		refused "$word" 'exceeds maximum.*Invalid argument' gs_said ethtool -G "$A" $word
+		refused "$word" 'exceeds maximum.*Invalid argument' one_line ethtool -G "$A" $word
 	done
 	refused "rx 1" 'at least 2.*Invalid argument|Invalid argument.*at least 2' \
-		gs_said ethtool -G "$A" rx 1
-	refused "rx 0" 'at least 2.*Invalid argument' gs_said ethtool -G "$A" rx 0
-	refused "tx 0" 'at least 1.*Invalid argument' gs_said ethtool -G "$A" tx 0
+		one_line ethtool -G "$A" rx 1
+	refused "rx 0" 'at least 2.*Invalid argument' one_line ethtool -G "$A" rx 0
+	refused "tx 0" 'at least 1.*Invalid argument' one_line ethtool -G "$A" tx 0
 	# of two, neither
 	refused "tx 0 with a good rx" 'at least 1' ethtool -G "$A" rx 50 tx 0
 	refused "rx 1 with a good tx" 'at least 2' ethtool -G "$A" rx 1 tx 10
@@ -121,16 +121,16 @@ test_out_of_range() {
 	eq "RX slots" "$(intf_stat a pool_rx/capacity)" 40
 	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 20
 	# what can't be is refused as such while it is up, too
-	refused "rx 1 while up" 'at least 2.*Invalid argument' gs_said ethtool -G "$A" rx 1
-	refused "tx 0 while up" 'at least 1.*Invalid argument' gs_said ethtool -G "$A" tx 0
-	refused "tx 33 while up" 'exceeds maximum.*Invalid argument' gs_said ethtool -G "$A" tx 33
+	refused "rx 1 while up" 'at least 2.*Invalid argument' one_line ethtool -G "$A" rx 1
+	refused "tx 0 while up" 'at least 1.*Invalid argument' one_line ethtool -G "$A" tx 0
+	refused "tx 33 while up" 'exceeds maximum.*Invalid argument' one_line ethtool -G "$A" tx 33
 	eq "rings while up" "$(rings "$A")" "$before"
 	eq "RX slots" "$(intf_stat a pool_rx/capacity)" 40
 	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 20
 }
 
 # What a command said, in one line
-gs_said() {
+one_line() {
 	local rc out
 
 	out=$("$@" 2>&1)
@@ -144,10 +144,10 @@ test_busy() {
 	one candlelight-fd channels=2
 	up "$A"
 	refused "rx of the one that is up" 'all channels.*resource busy|resource busy.*all channels' \
-		gs_said ethtool -G "$A" rx 64
+		one_line ethtool -G "$A" rx 64
 	refused "rx of the one that is down" 'all channels' ethtool -G "$B" rx 64
 	refused "tx of the one that is up" 'interface down.*resource busy|resource busy.*interface down' \
-		gs_said ethtool -G "$A" tx 8
+		one_line ethtool -G "$A" tx 8
 	# of two, neither
 	refused "both" 'all channels' ethtool -G "$B" rx 64 tx 8
 	eq "rings of $A" "$(rings "$A")" "$RX_DEFAULT/$RX_MAX 32/32"
