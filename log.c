@@ -71,8 +71,13 @@ unsigned long gs_usb_ng_odd_look(struct gs_usb_ng *dev)
 			delay = GS_LOOK_PATIENTLY;
 			continue;
 		}
+		/* Who has said A says B, later if the log has had its share */
+		if (READ_ONCE(spell->told) && !gs_usb_ng_may_log(dev)) {
+			delay = GS_LOOK_PATIENTLY;
+			continue;
+		}
 		n = atomic64_xchg(&spell->n, 0);
-		if (xchg(&spell->told, false) && gs_usb_ng_may_log(dev))
+		if (xchg(&spell->told, false))
 			dev_info(&dev->intf->dev, "no more %s, %lld in all\n", gs_odd_names[i], n);
 	}
 
