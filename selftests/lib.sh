@@ -212,6 +212,31 @@ gs_said() {
 	return $ret
 }
 
+# get VARIABLE COMMAND...: its output in there
+get() {
+	local GS_VARIABLE=$1
+
+	shift
+	gs_said "$@" || return
+	printf -v "$GS_VARIABLE" %s "$GS_SAID"
+}
+
+# As eq, ge and le, of a command's output. eq_said WHAT WANTED COMMAND...
+eq_said() {
+	gs_said "${@:3}"
+	eq "$1" "$GS_SAID" "$2"
+}
+
+ge_said() {
+	gs_said "${@:3}"
+	ge "$1" "$GS_SAID" "$2"
+}
+
+le_said() {
+	gs_said "${@:3}"
+	le "$1" "$GS_SAID" "$2"
+}
+
 # For conditions: at_least N COMMAND..., the command's output is a number of N or more
 at_least() {
 	local n=$1
@@ -304,7 +329,6 @@ gs_kernel_ok() {
 gs_emu_open() {
 	GS_EMU_OWNER=$BASHPID
 	GS_REPLY_FILE=$GS_TMP/reply
-	# shellcheck disable=SC2153	# it comes by environment
 	[ -S "$GS_EMU_CTL" ] || return 0
 	coproc gs-emu-ctl -s "$GS_EMU_CTL" -i "$GS_REPLY_FILE"
 	[ -n "${COPROC[1]:-}" ] || return 1
@@ -548,7 +572,7 @@ gs_bind() {
 by_gs_usb() {
 	local intf
 
-	intf=$(usb_intf "$1") || fail "no adapter $1"
+	get intf usb_intf "$1" || fail "no adapter $1"
 	# What the referee has to say of another driver is not asked for
 	emu_ok set id="$1" referee=0
 	ok "gs_usb" modprobe gs_usb
@@ -588,7 +612,7 @@ up_fd() {
 unlimited() {
 	local n
 
-	n=$(link_stat "$1" tx_packets)
+	get n link_stat "$1" tx_packets
 	echo 100000 >"/sys/class/net/$1/queues/tx-0/byte_queue_limits/limit_min" ||
 		fail "no byte queue limits"
 	ok "cansend" cansend "$1" 7FE#
@@ -670,7 +694,7 @@ intf_stat() {
 pools_empty() {
 	local id=$1 iface f
 
-	iface=$(netdev "$id" "${2:-0}") || fail "adapter $id has no channel ${2:-0}"
+	get iface netdev "$id" "${2:-0}" || fail "adapter $id has no channel ${2:-0}"
 	gs_usb_dev "$id"
 	for f in "/sys/class/net/$iface/gs_usb_ng/tx_pool_"{in_use,capacity,over_releases} \
 		 "$GS_USB/devices/$GS_DEV:1.0/pool_rx/"{in_use,capacity,over_releases} \
@@ -685,9 +709,9 @@ pools_empty() {
 balanced() {
 	local iface taken ended
 
-	iface=$(netdev a "$1") || fail "no channel $1"
+	get iface netdev a "$1" || fail "no channel $1"
 	pools_empty a "$1"
-	taken=$(stat_of "$iface" tx_pool_acquires)
+	get taken stat_of "$iface" tx_pool_acquires
 	ended=$(($(link_stat "$iface" tx_packets) + $(link_stat "$iface" tx_errors) +
 		 $(stat_of "$iface" tx_abandoned) + $(stat_of "$iface" tx_no_skb)))
 	eq "slots of channel $1 that came to an end" "$ended" "$taken"
@@ -794,7 +818,7 @@ same() {
 talk() {
 	local n=${1:-5} sent
 
-	sent=$(emu_status a:0 tx)
+	get sent emu_status a:0 tx
 	capture "$GS_TMP/talk" "$A" -D
 	emu_ok send bus=t frame=7FF#1122 count="$n"
 	ok "cangen" cangen -g 0 -p 1000 -n "$n" -I 123 -L i -D i "$A"
@@ -811,7 +835,7 @@ from_bus() {
 
 	for ((n = $3; n > 0; n -= part)); do
 		part=$((n < 60 ? n : 60))
-		was=$(link_stat "$2" rx_packets)
+		get was link_stat "$2" rx_packets
 		emu_ok send bus="$1" frame="$4" count="$part"
 		wait_for 20 "frames from the bus $1" at_least $((was + part)) link_stat "$2" rx_packets
 	done
@@ -832,7 +856,7 @@ hold() {
 read_held() {
 	local n fd=held_$1
 
-	n=$(lines "$GS_TMP/$1")
+	get n lines "$GS_TMP/$1"
 	echo "$2" >&"${!fd}"
 	wait_for 20 "end of $1's frames" said_all "$1" "$n"
 }

@@ -17,7 +17,7 @@ sender() {
 	local iface
 
 	while [ -e "$GS_TMP/go" ]; do
-		iface=$(netdev a "$1") || iface=none
+		get iface netdev a "$1" || iface=none
 		cangen -g 2 -p 50 -n 1000 -I "$2" -L i -D i "$iface" || gs_pause
 	done
 }
@@ -50,7 +50,7 @@ bed() {
 	touch "$GS_TMP/go"
 	emu_ok bus name=s ack=on fast=1
 	adapter a "$@" bus=s
-	INTF=$(usb_intf a)
+	get INTF usb_intf a
 	[ -z "${PROTOCOL:-}" ] || echo "$PROTOCOL" >"$GS_USB/devices/$INTF/protocol"
 	for i in 0 1; do
 		up "$(netdev a "$i")" restart-ms 20
@@ -107,7 +107,7 @@ updown() {
 
 	for ((r = 0; r < 5 * ROUNDS; r++)); do
 		for i in 0 1; do
-			iface=$(netdev a "$i")
+			get iface netdev a "$i"
 			ip link set "$iface" down
 			[ $((r % 4)) -gt 0 ] || pauses 2
 			ip link set "$iface" up

@@ -24,7 +24,7 @@ SLACK=2000
 plug() {
 	emu_ok bus name=t ack=on fast=1
 	adapter a candlelight-fd bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up_fd "$A"
 	touch "$GS_TMP/go"
 	emu_ok send bus=t frame=7FF#1122334455667788 count=1000000000 gap=2000
@@ -43,8 +43,8 @@ sender() {
 look() {
 	local n r
 
-	n=$(link_stat "$A" tx_packets)
-	r=$(link_stat "$A" rx_packets)
+	get n link_stat "$A" tx_packets
+	get r link_stat "$A" rx_packets
 	wait_for 20 "frames sent after round $1" at_least $((n + 10)) link_stat "$A" tx_packets
 	wait_for 20 "frames received after round $1" at_least $((r + 10)) link_stat "$A" rx_packets
 	memory_flat "$1 rounds" "$SLACK"
@@ -59,7 +59,7 @@ finish() {
 	pkill -P "$SENDER"
 	wait "$SENDER"
 	pools_empty a
-	eq "tx_pool_over_releases" "$(stat_of "$A" tx_pool_over_releases)" 0
+	eq_said "tx_pool_over_releases" 0 stat_of "$A" tx_pool_over_releases
 }
 
 test_up_down() {
@@ -90,11 +90,11 @@ test_unbind_bind() {
 	REFUSED=0
 	plug
 	GS_SLABS=()
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	for ((round = 1; round <= BINDS; round++)); do
 		gs_unbind "$intf" || fail "unbind in round $round"
 		gs_bind "$intf" || fail "bind in round $round"
-		A=$(netdev a) || fail "no interface in round $round"
+		get A netdev a || fail "no interface in round $round"
 		up_fd "$A"
 		[ $((round % BINDS_AT_ONCE)) != 0 ] || look "$round" "$BINDS"
 	done

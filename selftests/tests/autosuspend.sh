@@ -48,20 +48,20 @@ test_idle_sleeps() {
 	# open wakes it, and it is told what it had forgotten
 	up_fd "$A"
 	eq "status" "$(pm_status a)" active
-	eq "termination" "$(emu_status a:0 termination)" 1
-	n=$(emu_status a suspends)
+	eq_said "termination" 1 emu_status a:0 termination
+	get n emu_status a suspends
 	talk
-	eq "suspends while up" "$(emu_status a suspends)" "$n"
+	eq_said "suspends while up" "$n" emu_status a suspends
 	eq "status" "$(pm_status a)" active
 	down "$A"
 	asleep a
 
 	# so do requests while it is down
 	patiently "termination" ip link set "$A" type can termination 0
-	eq "termination" "$(emu_status a:0 termination)" 0
+	eq_said "termination" 0 emu_status a:0 termination
 	asleep a
 	patiently "identify" ethtool -p "$A" 1
-	eq "identify" "$(emu_status a identify)" 0
+	eq_said "identify" 0 emu_status a identify
 	asleep a
 
 	# and what fails gives it back
@@ -84,10 +84,10 @@ test_idle_reset_resume() {
 	patiently "termination" ip link set "$A" type can termination 120
 	allow_sleep a
 	asleep a
-	n=$(emu_status a resets)
+	get n emu_status a resets
 	up_fd "$A"
-	ge "resets" "$(emu_status a resets)" $((n + 1))
-	eq "termination" "$(emu_status a:0 termination)" 1
+	ge_said "resets" $((n + 1)) emu_status a resets
+	eq_said "termination" 1 emu_status a:0 termination
 	talk
 	down "$A"
 	asleep a
@@ -143,12 +143,12 @@ test_idle_gone() {
 	one candlelight-fd
 	allow_sleep a
 	asleep a
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	gs_unbind "$intf"
 	gs_bind "$intf"
 	wait_for 20 "driver bound again" gs_bound a
 	asleep a
-	A=$(netdev a)
+	get A netdev a
 	up "$A"
 	gs_unbind "$intf"
 	gs_bind "$intf"
@@ -208,15 +208,15 @@ never_sleeps() {
 	allow_sleep b
 	asleep b
 	eq "status of $1" "$(pm_status a)" active
-	eq "suspends of $1" "$(emu_status a suspends)" 0
+	eq_said "suspends of $1" 0 emu_status a suspends
 	up "$A"
 	down "$A"
-	B=$(netdev b)
+	get B netdev b
 	up "$B"
 	down "$B"
 	asleep b
 	eq "status of $1" "$(pm_status a)" active
-	eq "suspends of $1" "$(emu_status a suspends)" 0
+	eq_said "suspends of $1" 0 emu_status a suspends
 }
 
 test_never_candlelight_old() { never_sleeps candlelight-old; }

@@ -18,8 +18,8 @@ two_channels() {
 	emu_ok bus name=x ack=on
 	emu_ok bus name=y ack=on
 	adapter a "$1" channels=2 bus=x,y "${@:2}"
-	A=$(netdev a 0) || fail "no channel 0"
-	B=$(netdev a 1) || fail "no channel 1"
+	get A netdev a 0 || fail "no channel 0"
+	get B netdev a 1 || fail "no channel 1"
 	up "$A"
 	up "$B"
 }
@@ -43,7 +43,7 @@ alive() {
 }
 
 bounded() {
-	le "lines in the kernel log" "$(log_count "$GS_DRIVER")" "$MESSAGES"
+	le_said "lines in the kernel log" "$MESSAGES" log_count "$GS_DRIVER"
 }
 
 le32() {
@@ -82,7 +82,7 @@ test_short() {
 		inject "${all:0:2*len}"
 	done
 	wait_for 10 "23 short transfers" is 23 intf_stat a rx/short
-	eq "frames received" "$(link_stat "$A" rx_packets)" 0
+	eq_said "frames received" 0 link_stat "$A" rx_packets
 	# FD frames cut short
 	down "$A"
 	up_fd "$A"
@@ -109,7 +109,7 @@ test_giant() {
 	two_channels cannectivity
 	inject "$(frame "$RX" 0x123 8 0 0)$(printf '%0824d' 0)" 3
 	wait_for 10 "frames" is 3 link_stat "$A" rx_packets
-	eq "bytes after the frames" "$(intf_stat a rx/trailing_bytes)" $((3 * 412))
+	eq_said "bytes after the frames" $((3 * 412)) intf_stat a rx/trailing_bytes
 	alive
 }
 
@@ -121,11 +121,11 @@ test_bad_dlc() {
 		inject "$(frame "$RX" 0x123 "$dlc" 0 0)"
 	done
 	wait_for 10 "5 bad DLCs" is 5 stat_of "$A" rx_bad_dlc
-	eq "rx_frame_errors" "$(link_stat "$A" rx_frame_errors)" 5
+	eq_said "rx_frame_errors" 5 link_stat "$A" rx_frame_errors
 	# 9 to 15 are 8 bytes
 	inject "$(frame "$RX" 0x123 15 0 0)"
 	wait_for 10 "frame with DLC 15" is 1 link_stat "$A" rx_packets
-	eq "bytes" "$(link_stat "$A" rx_bytes)" 8
+	eq_said "bytes" 8 link_stat "$A" rx_bytes
 	alive
 }
 
@@ -143,7 +143,7 @@ test_fd_on_classic() {
 	two_channels candlelight-fd
 	inject "$(frame "$RX" 0x123 8 0 2)$(printf '%0112d' 0)" 2
 	wait_for 10 "2 FD frames" is 2 stat_of "$A" rx_fd_off
-	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" 2
+	eq_said "rx_dropped" 2 link_stat "$A" rx_dropped
 	alive
 }
 
@@ -166,7 +166,7 @@ test_unknown_echo() {
 		inject "$(frame "$id" 0x123 8 0 0)"
 	done
 	wait_for 10 "10 unknown echoes" is 10 stat_of "$A" echo_unknown
-	eq "frames sent" "$(link_stat "$A" tx_packets)" 0
+	eq_said "frames sent" 0 link_stat "$A" tx_packets
 	alive
 	pool_ok
 }
@@ -174,7 +174,7 @@ test_unknown_echo() {
 # Nothing in use, nothing released twice
 pool_ok() {
 	wait_for 10 "end of all frames" is 0 stat_of "$A" tx_pool_in_use
-	eq "releases too many" "$(stat_of "$A" tx_pool_over_releases)" 0
+	eq_said "releases too many" 0 stat_of "$A" tx_pool_over_releases
 	down "$A"
 	down "$B"
 	pools_empty a 0
@@ -221,7 +221,7 @@ test_overflow() {
 	inject "$(frame "$RX" 0x123 8 0 1)" 2
 	wait_for 10 "2 frames" is 2 link_stat "$A" rx_packets
 	wait_for 10 "2 overflows" is 2 stat_of "$A" rx_overflow
-	eq "rx_over_errors" "$(link_stat "$A" rx_over_errors)" 2
+	eq_said "rx_over_errors" 2 link_stat "$A" rx_over_errors
 	got "$GS_TMP/errors" 2
 	# CAN_ERR_CRTL with RX_OVERFLOW
 	eq "error frames" "$(frames "$GS_TMP/errors" | cut -c 1-13 | sort -u)" 20000004#0001
@@ -264,7 +264,7 @@ flood() {
 	wait_for 60 "end of the flood: $what" "$stat"
 	gs_now
 	s=$(((GS_NOW - began) / 100 + 1))
-	n=$(log_count "$GS_DRIVER")
+	get n log_count "$GS_DRIVER"
 	note "$what: $n lines in $s s"
 	le "lines in the kernel log: $what" "$n" $((3 * s + 15))
 }
@@ -317,7 +317,7 @@ test_restart_flood() {
 		[ $((GS_NOW - began)) -ge 400 ]
 	}
 	wait_for 20 "4 seconds" some_time
-	n=$(log_count "$GS_DRIVER|can[0-9]+:")
+	get n log_count "$GS_DRIVER|can[0-9]+:"
 	note "$n lines in $((GS_NOW - began)) hundredths of a second"
 	le "lines in the kernel log" "$n" $((3 * (GS_NOW - began) / 100 + 15))
 	emu_ok fault id=a what=none
@@ -335,7 +335,7 @@ test_in_errors() {
 	done
 	alive
 	# xHCI tries again by itself what failed on the wire
-	ge "failed transfers" "$(intf_stat a rx/urb_errors)" 1
+	ge_said "failed transfers" 1 intf_stat a rx/urb_errors
 }
 
 test_in_stall() {
@@ -354,7 +354,7 @@ out_errors() {
 		[ $(($(link_stat "$A" tx_packets) + $(link_stat "$A" tx_errors))) = 20 ]
 	}
 	wait_for 20 "end of all frames" all_done
-	ge "tx_errors" "$(link_stat "$A" tx_errors)" 1
+	ge_said "tx_errors" 1 link_stat "$A" tx_errors
 	alive
 	pool_ok
 }
@@ -378,7 +378,7 @@ probe_with() {
 
 probed_without() {
 	wait_for 30 "driver bound" gs_bound a
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	emu_ok fault id=a what=none
 	up "$A"
 	capture "$GS_TMP/log" "$A"
@@ -462,7 +462,7 @@ test_probe_host_format_retried() {
 open_fails() {
 	emu_ok bus name=x ack=on
 	adapter a candlelight-fd bus=x
-	A=$(netdev a)
+	get A netdev a
 	emu_ok fault id=a what="$1" req="$2" count=1
 	refused "up" '.' ip link set "$A" up type can bitrate 500000 dbitrate 2000000 fd on
 	pools_empty a

@@ -36,7 +36,7 @@ mode() {
 
 	emu_ok bus name=t ack=on
 	adapter a candlelight-fd bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	before=$(bounced)
 	for i in 1 2 3 4 5 6 7 8 9; do
 		few_bounced "$((before - 1))" && before=$(bounced)

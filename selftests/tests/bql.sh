@@ -24,7 +24,7 @@ set_bql() {
 one() {
 	emu_ok bus name=t ack=off
 	adapter a cannectivity bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 }
 
 # size: bytes of a frame of 8 bytes, as BQL is told
@@ -42,7 +42,7 @@ size() {
 # full FRAMES N: the queue is full of FRAMES, and N of them are out
 full() {
 	wait_for 20 "$2 frames in flight" is "$2" emu_status a:0 inflight
-	eq "slots in use" "$(stat_of "$A" tx_pool_in_use)" "$2"
+	eq_said "slots in use" "$2" stat_of "$A" tx_pool_in_use
 	eq "bytes in flight" "$(bql inflight)" $(($2 * SIZE))
 }
 
@@ -67,7 +67,7 @@ test_limit() {
 			wait_for 20 "end of all bytes" is 0 bql inflight
 			emu_ok bus name=t ack=off
 		done
-		eq "frames that were too many at once" "$(emu_status a:0 inflight_max)" $((n + 1))
+		eq_said "frames that were too many at once" $((n + 1)) emu_status a:0 inflight_max
 		# given up: nothing is told twice, which the kernel takes for a bug
 		cangen -g 0 -p 60000 -n "$frames" -I 123 -L 8 -D i "$A" &
 		full "$frames" $((n + 1))

@@ -22,7 +22,7 @@ bursts() {
 
 	emu_ok bus name=t ack=on fast=1
 	adapter a "$@" bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	ok "rx-copybreak" ethtool --set-tunable "$A" rx-copybreak "$copybreak"
 	case $frame in
 	*##*)	up_fd "$A" ;;
@@ -37,7 +37,7 @@ bursts() {
 		bus_idle t
 		# what the adapter still has it gives at once, or never
 		wait_for 20 "frames of burst $n" delivered $((n * FRAMES))
-		rx=$(link_stat "$A" rx_packets)
+		get rx link_stat "$A" rx_packets
 		read_held large count
 		eq "burst $n" "$SAID" "frames=$((rx - before)) dropped=0 dirty=0"
 		before=$rx
@@ -49,10 +49,10 @@ bursts() {
 	note "the adapter lost $LOST"
 	le "frames that the adapter lost" "$LOST" $((bursts * FRAMES / 100))
 	for i in rx_no_skb rx_no_page; do
-		eq "$i" "$(stat_of "$A" "$i")" 0
+		eq_said "$i" 0 stat_of "$A" "$i"
 	done
 	for i in rx_dropped rx_fifo_errors rx_missed_errors; do
-		eq "$i" "$(link_stat "$A" "$i")" 0
+		eq_said "$i" 0 link_stat "$A" "$i"
 	done
 
 	# The small socket was full long ago; a frame tells how many it had no room for before it
@@ -68,7 +68,7 @@ bursts() {
 
 # For conditions: all that were sent have come up, but those that the adapter knows it lost
 delivered() {
-	LOST=$(emu_status a:0 rx_lost)
+	get LOST emu_status a:0 rx_lost
 	is $(($1 - LOST)) link_stat "$A" rx_packets
 }
 

@@ -33,7 +33,7 @@ measure() {
 	bus_idle t
 	frames=$(bus_counter frames)
 	busy=$(bus_counter busy)
-	packets=$(emu_status a packets)
+	get packets emu_status a packets
 	"$@"
 	wait_for 60 "$FRAMES frames" at_least $((frames + FRAMES)) bus_counter frames
 	bus_idle t
@@ -58,7 +58,7 @@ one() {
 	emu_ok bus name=t ack=on
 	adapter a "$1" bus=t hs=0 channels=1
 	"${@:2}"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up_fd "$A" bitrate 1000000 dbitrate 8000000
 }
 

@@ -29,8 +29,8 @@ test_drift() {
 	adapter a cannectivity bus=t ppm=500 channels=1
 	adapter b candlelight-fd bus=t ppm=-500
 	eq "drift before anything is known" "$(drift a)" 0
-	A=$(netdev a) || fail "no interface"
-	B=$(netdev b) || fail "no interface"
+	get A netdev a || fail "no interface"
+	get B netdev b || fail "no interface"
 	up "$A"
 	up "$B"
 	for iface in a b; do
@@ -81,7 +81,7 @@ forward() {
 test_jump() {
 	emu_ok bus name=t ack=on
 	adapter a cannectivity bus=t channels=1
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A"
 	capture "$GS_TMP/a" "$A" -H
 	emu_ok send bus=t frame=123#11 count=5 gap=20000

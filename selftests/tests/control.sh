@@ -19,8 +19,8 @@ SECOND=220
 one() {
 	emu_ok bus name=t ack=on
 	adapter a candlelight-fd bus=t "$@"
-	A=$(netdev a) || fail "no interface"
-	INTF=$(usb_intf a)
+	get A netdev a || fail "no interface"
+	get INTF usb_intf a
 }
 
 sane() {
@@ -82,7 +82,7 @@ counted() {
 	timeout) name=no_answer n=2 ;;
 	*) name=bad_answer ;;
 	esac
-	eq "recovery/$name" "$(intf_stat a "recovery/$name")" "$n"
+	eq_said "recovery/$name" "$n" intf_stat a "recovery/$name"
 	eq "all that failed" $(($(intf_stat a recovery/refused) + \
 		$(intf_stat a recovery/no_answer) + $(intf_stat a recovery/bad_answer))) "$n"
 }
@@ -98,7 +98,7 @@ optional() {
 		says_once "channel 0: $name left out"
 		counted "$how"
 		sane
-		A=$(netdev a) || fail "no interface"
+		get A netdev a || fail "no interface"
 		refused "$name" . ip link set "$A" type can bitrate 500000 "$@"
 	done
 	works
@@ -106,7 +106,7 @@ optional() {
 	# one answer that is missing costs nothing
 	emu_ok fault id=a what=timeout req="$req" n=1
 	gs_bind "$INTF"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	ok "$name" ip link set "$A" type can bitrate 500000 "$@"
 }
 
@@ -135,7 +135,7 @@ test_probe_reset() {
 		bind_with 2 "$how" || fail "not bound, with RESET: $how"
 		says_once 'channel 0: reset request failed'
 		sane
-		A=$(netdev a) || fail "no interface"
+		get A netdev a || fail "no interface"
 		works
 	done
 }
@@ -146,7 +146,7 @@ test_probe_many_silent() {
 
 	emu_ok bus name=t ack=on
 	adapter a candlelight-fd bus=t channels=40 term=1
-	INTF=$(usb_intf a)
+	get INTF usb_intf a
 	gs_unbind "$INTF"
 	emu_all "fault id=a what=timeout req=11 count=1000" \
 		"fault id=a what=timeout req=13 count=1000"
@@ -155,9 +155,9 @@ test_probe_many_silent() {
 	gs_bind "$INTF" || fail "not bound"
 	gs_now
 	note "$((GS_NOW - began)) hundredths of a second"
-	eq "features left out" "$(log_count 'left out')" 2
+	eq_said "features left out" 2 log_count 'left out'
 	sane
-	A=$(netdev a 39) || fail "no interface"
+	get A netdev a 39 || fail "no interface"
 	works
 }
 
@@ -218,7 +218,7 @@ test_restart() {
 			wait_for 20 "state bus-off" is BUS-OFF can_state "$A"
 			emu_ok fault id=a what="$how" req="$req" count=100
 			refused "restart" . ip link set "$A" type can restart
-			eq "state" "$(can_state "$A")" BUS-OFF
+			eq_said "state" BUS-OFF can_state "$A"
 			sane
 			patiently "restart" ip link set "$A" type can restart
 			wait_for 20 "state error-active" is ERROR-ACTIVE can_state "$A"
@@ -362,13 +362,13 @@ test_time_down_behind_others() {
 		up "${channels[i]}" restart-ms 500
 		commands+=("busoff id=a ch=$i")
 	done
-	n=$(emu_status a requests)
+	get n emu_status a requests
 	emu_all "fault id=a what=timeout count=100000" "${commands[@]}"
 	restarting() {
 		[ "$(emu_status a requests)" -gt "$n" ]
 	}
 	wait_for 20 "first restart" restarting
-	n=$(emu_status a requests)
+	get n emu_status a requests
 	gs_now
 	began=$GS_NOW
 	down "${channels[7]}"
@@ -411,16 +411,16 @@ test_dump_asks_nothing() {
 	local i asked began most
 
 	one
-	asked=$(emu_status a requests)
+	get asked emu_status a requests
 	for i in 1 2 3 4 5; do
 		ok "dump" ip -details -statistics link show "$A"
 	done
-	eq "requests of dumps of a channel that is down" "$(emu_status a requests)" "$asked"
+	eq_said "requests of dumps of a channel that is down" "$asked" emu_status a requests
 	up_fd "$A" tdc-mode auto tdco 10
 	for how in none stall short zero; do
 		sane
 		[ "$how" = none ] || emu_ok fault id=a what="$how" req=14 count=1000
-		asked=$(emu_status a requests)
+		get asked emu_status a requests
 		gs_now
 		began=$GS_NOW
 		for ((i = 0; i < 25; i++)); do
@@ -452,12 +452,12 @@ slow_reset() {
 		[ "$GS_VALUE" = 0 ]
 	}
 	wait_for 20 "begin of the reset" receives_nothing
-	ASKED=$(emu_status a requests)
+	get ASKED emu_status a requests
 }
 
 reset_done() {
 	kill -0 "$RESET" 2>/dev/null || fail "the reset was over too soon"
-	eq "requests during the reset" "$(emu_status a requests)" "$ASKED"
+	eq_said "requests during the reset" "$ASKED" emu_status a requests
 	wait "$RESET" || fail "usb-reset failed"
 	wait_for 20 "start of channel 1" is 1 emu_status a:1 started
 }
@@ -467,17 +467,17 @@ reset_done() {
 test_reset_under_way() {
 	emu_ok bus name=t ack=on
 	adapter a candlelight-fd bus=t channels=2 term=1
-	A=$(netdev a 0) || fail "no channel 0"
-	B=$(netdev a 1) || fail "no channel 1"
+	get A netdev a 0 || fail "no channel 0"
+	get B netdev a 1 || fail "no channel 1"
 	ok "settings" ip link set "$A" type can bitrate 500000
 	up "$B"
 	slow_reset
 	refused "blink" 'busy' ethtool -p "$A" 1
 	refused "termination" 'busy' ip link set "$B" type can termination 120
 	up "$A"
-	eq "state" "$(can_state "$A")" STOPPED
+	eq_said "state" STOPPED can_state "$A"
 	eq "carrier" "$(cat "/sys/class/net/$A/carrier")" 0
-	eq "channel 0 started" "$(emu_status a:0 started)" 0
+	eq_said "channel 0 started" 0 emu_status a:0 started
 	reset_done
 	wait_for 20 "start of channel 0" is 1 emu_status a:0 started
 	wait_for 20 "carrier" is UP link_json "$A" .operstate
@@ -487,7 +487,7 @@ test_reset_under_way() {
 	up "$A"
 	down "$A"
 	reset_done
-	eq "channel 0 started" "$(emu_status a:0 started)" 0
+	eq_said "channel 0 started" 0 emu_status a:0 started
 	up "$A"
 	works
 	down "$A"
@@ -516,7 +516,7 @@ test_constants() {
 					says_once 'channel 0: bit timing limits: .*'
 					refused=$((refused + 1))
 				else
-					A=$(netdev a) || fail "no interface"
+					get A netdev a || fail "no interface"
 					# the device would not like what comes of it
 					ip link set "$A" type can bitrate 500000 \
 						dbitrate 2000000 fd on 2>/dev/null ||
@@ -530,7 +530,7 @@ test_constants() {
 	ge "refused" "$refused" 9
 	gs_unbind "$INTF" 2>/dev/null
 	gs_bind "$INTF" || fail "bind"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	works
 }
 

@@ -46,25 +46,25 @@ agree() {
 	awk '{ print $1 }' "$GS_TMP/ethtool" >"$GS_TMP/ethtool.names"
 	same "stats.c against ethtool -S" "$GS_TMP/table.names" "$GS_TMP/ethtool.names"
 	while read -r name value; do
-		eq "$name in sysfs" "$(stat_of "$1" "$name")" "$value"
+		eq_said "$name in sysfs" "$value" stat_of "$1" "$name"
 		N[$name]=$value
 		[ "$value" = 0 ] || echo "$name" >>"$MOVED"
 	done <"$GS_TMP/ethtool"
 
 	sum GS_LINK_RX_FRAME
-	eq "rx_frame_errors" "$(link_stat "$1" rx_frame_errors)" "$SUM"
+	eq_said "rx_frame_errors" "$SUM" link_stat "$1" rx_frame_errors
 	sum GS_LINK_RX_OVER
-	eq "rx_over_errors" "$(link_stat "$1" rx_over_errors)" "$SUM"
+	eq_said "rx_over_errors" "$SUM" link_stat "$1" rx_over_errors
 	sum GS_LINK_RX_FRAME GS_LINK_RX_OVER
-	eq "rx_errors" "$(link_stat "$1" rx_errors)" "$SUM"
+	eq_said "rx_errors" "$SUM" link_stat "$1" rx_errors
 	sum GS_LINK_RX_DROPPED
-	eq "rx_dropped" "$(link_stat "$1" rx_dropped)" "$SUM"
+	eq_said "rx_dropped" "$SUM" link_stat "$1" rx_dropped
 	sum GS_LINK_TX_ABORTED
-	eq "tx_aborted_errors" "$(link_stat "$1" tx_aborted_errors)" "$SUM"
+	eq_said "tx_aborted_errors" "$SUM" link_stat "$1" tx_aborted_errors
 	sum GS_LINK_TX_ABORTED GS_LINK_TX_DROPPED
-	eq "tx_dropped" "$(link_stat "$1" tx_dropped)" "$SUM"
-	eq "tx_errors" "$(link_stat "$1" tx_errors)" "${2:-0}"
-	eq "rx_packets" "$(link_stat "$1" rx_packets)" $((N[rx_in_place] + N[rx_copied]))
+	eq_said "tx_dropped" "$SUM" link_stat "$1" tx_dropped
+	eq_said "tx_errors" "${2:-0}" link_stat "$1" tx_errors
+	eq_said "rx_packets" $((N[rx_in_place] + N[rx_copied])) link_stat "$1" rx_packets
 
 	# and what ip shows of them
 	link_json "$1" '.stats64 | .rx.packets, .tx.packets, .rx.bytes, .tx.bytes, .rx.errors,
@@ -121,9 +121,9 @@ test_received() {
 	bad "$RX" 0x123 8 1 0 2
 	wait_for 20 "frames for a channel that is down" is 2 stat_of "$B" rx_stopped
 	agree "$A"
-	eq "rx_errors" "$(link_stat "$A" rx_errors)" 10
-	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" 4
-	eq "rx_packets" "$(link_stat "$A" rx_packets)" 12
+	eq_said "rx_errors" 10 link_stat "$A" rx_errors
+	eq_said "rx_dropped" 4 link_stat "$A" rx_dropped
+	eq_said "rx_packets" 12 link_stat "$A" rx_packets
 	agree "$B"
 }
 
@@ -143,7 +143,7 @@ test_adapter() {
 	moved_in rx/bad_channel 4
 	bad "$RX" 0x123 8 0 0
 	moved_in rx/trailing_bytes $((80 - 24))
-	eq "rx/transfers" "$(intf_stat a rx/transfers)" 13
+	eq_said "rx/transfers" 13 intf_stat a rx/transfers
 	emu_ok fault id=a what=in-status status=stall count=1
 	emu_ok send bus=t frame=123#
 	wait_for 20 "failed transfer" at_least 1 intf_stat a rx/urb_errors
@@ -205,7 +205,7 @@ test_lost_echoes() {
 	moved tx_abandoned 1
 	wait_for 20 "end of all frames" is 0 stat_of "$A" tx_pool_in_use
 	agree "$A" 1
-	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 1
+	eq_said "tx_dropped" 1 link_stat "$A" tx_dropped
 }
 
 # Two channels that want more than the device takes; a transfer that fails; frames in flight when
@@ -284,7 +284,7 @@ test_all_moved() {
 sysfs_files() {
 	local dir intf
 
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	dir=$GS_USB/devices/$intf
 	find "/sys/class/net/$A/gs_usb_ng/" -type f | sed 's|.*/|net/|'
 	(cd "$dir" && find . -path ./net -prune -o -type f -print) | sort >"$GS_TMP/bound"
@@ -320,7 +320,7 @@ test_sysfs_documented() {
 	# has all that there may be
 	one candlelight-bx filter=1
 	sysfs_files | sort >"$GS_TMP/there"
-	ge "number of files" "$(lines "$GS_TMP/there")" 30
+	ge_said "number of files" 30 lines "$GS_TMP/there"
 	{
 		documented '/sys/class/net/<iface>/gs_usb_ng' net/ sysfs
 		documented '/sys/bus/usb/drivers/gs_usb_ng/<interface>' intf/ sysfs

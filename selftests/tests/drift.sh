@@ -27,7 +27,7 @@ one() {
 	emu_ok bus name=t ack=on
 	adapter a "$1" bus=t channels=1 ppm="$2"
 	[ -z "${3:-}" ] || emu_ok "$3"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A"
 	capture "$GS_TMP/device" "$A" -H
 	capture "$GS_TMP/host" "$A"
@@ -85,12 +85,12 @@ drift_is() {
 works() {
 	local sent
 
-	sent=$(link_stat "$A" tx_packets)
+	get sent link_stat "$A" tx_packets
 	ok "cansend" cansend "$A" 321#11
 	wait_for 10 "echo" is $((sent + 1)) link_stat "$A" tx_packets
 	came
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 0
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
+	eq_said "restarts" 0 link_json "$A" .linkinfo.info_xstats.restarts
 }
 
 # known PERSONALITY PPM [SECONDS US]: after so long, to within so much

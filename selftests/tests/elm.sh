@@ -30,7 +30,7 @@ write() {
 one() {
 	emu_ok bus name=t ack=on
 	adapter a canable25 bus=t "$@"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	choose elm
 }
 
@@ -41,33 +41,33 @@ clean() {
 	wait_for 20 "free slots" is 0 stat_of "$A" tx_pool_in_use
 	for i in echo_unknown echo_stale echo_duplicate echo_lost tx_urb_errors tx_no_slot \
 		 tx_stuck; do
-		eq "$i" "$(stat_of "$A" "$i")" 0
+		eq_said "$i" 0 stat_of "$A" "$i"
 	done
-	eq "malformed" "$(intf_stat a rx/malformed)" 0
+	eq_said "malformed" 0 intf_stat a rx/malformed
 }
 
 # Off by default, and refused where it can't be had
 test_switch() {
 	adapter a canable25 bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	eq "protocol at first" "$(cat "$(protocol_file)")" legacy
 	refused "nonsense" 'invalid' write slcan "$(protocol_file)"
 	up "$A"
-	eq "ELM mode of the device" "$(emu_status a elm)" 0
+	eq_said "ELM mode of the device" 0 emu_status a elm
 	refused "while up" 'busy' write elm "$(protocol_file)"
 	down "$A"
 	choose elm
-	eq "echo" "$(intf_stat a firmware/echo)" transmitted
+	eq_said "echo" transmitted intf_stat a firmware/echo
 	up "$A"
-	eq "ELM mode of the device" "$(emu_status a elm)" 1
+	eq_said "ELM mode of the device" 1 emu_status a elm
 	refused "while up" 'busy' write legacy "$(protocol_file)"
 	down "$A"
-	eq "ELM mode of a device that is down" "$(emu_status a elm)" 0
+	eq_said "ELM mode of a device that is down" 0 emu_status a elm
 	pools_empty a
 	choose legacy
-	eq "echo" "$(intf_stat a firmware/echo)" accepted
+	eq_said "echo" accepted intf_stat a firmware/echo
 	up "$A"
-	eq "ELM mode of the device" "$(emu_status a elm)" 0
+	eq_said "ELM mode of the device" 0 emu_status a elm
 	eq "protocol" "$(cat "$(protocol_file)")" legacy
 }
 
@@ -80,7 +80,7 @@ test_refused() {
 		adapter a $words bus=t
 		refused "ELM mode of $words" 'not supported' write elm "$(protocol_file)"
 		ok "legacy" write legacy "$(protocol_file)"
-		A=$(netdev a)
+		get A netdev a
 		up "$A"
 		emu_ok del id=a
 		wait_for 20 "end of $words" gs_none_bound
@@ -94,7 +94,7 @@ both_ways() {
 	grep '^(' "$2" >"$GS_TMP/sent"
 	frames "$GS_TMP/sent" >"$GS_TMP/sent.f"
 	adapter b candlelight-fd bus=t
-	B=$(netdev b) || fail "no interface"
+	get B netdev b || fail "no interface"
 	$1 "$B"
 	$1 "$A"
 	for way in "$A $B" "$B $A"; do
@@ -112,7 +112,7 @@ both_ways() {
 		same "$from to $to" "$GS_TMP/sent.f" "$GS_TMP/heard.f"
 		same "echo of $from" "$GS_TMP/sent.f" "$GS_TMP/echoed.f"
 	done
-	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" 0
+	eq_said "rx_dropped" 0 link_stat "$A" rx_dropped
 	clean
 }
 
@@ -142,18 +142,18 @@ packets_for() {
 	else
 		by_gs_usb a
 	fi
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	"$2" "$A"
 	bus_idle t
-	before=$(emu_status a packets)
+	get before emu_status a packets
 	ok "cangen" cangen -g 0 -p 1000 -n "$FRAMES" -I 100 "${@:4}" "$A"
 	wait_for 60 "echoes" is "$FRAMES" link_stat "$A" tx_packets
 	SENT=$(($(emu_status a packets) - before))
 	wait_for 20 "quiet" is 0 emu_status a in_queue
 
-	before=$(emu_status a packets)
+	get before emu_status a packets
 	# gs_usb counts echoes there, too
-	rx=$(link_stat "$A" rx_packets)
+	get rx link_stat "$A" rx_packets
 	emu_ok send bus=t frame="$3" count="$FRAMES"
 	wait_for 60 "frames" is $((rx + FRAMES)) link_stat "$A" rx_packets
 	RECEIVED=$(($(emu_status a packets) - before))
@@ -221,11 +221,11 @@ test_alone() {
 test_bus_load() {
 	one
 	up "$A"
-	eq "bus load" "$(stat_of "$A" bus_load)" 0
+	eq_said "bus load" 0 stat_of "$A" bus_load
 	# a quarter of a millisecond in three
 	emu_ok send bus=t frame=123#1122334455667788 count=1000000 gap=2750
 	wait_for 20 "bus load" at_least 1 stat_of "$A" bus_load
-	le "bus load" "$(stat_of "$A" bus_load)" 99
+	le_said "bus load" 99 stat_of "$A" bus_load
 	in_ethtool() {
 		ethtool -S "$A" | grep -q 'bus_load: [1-9]'
 	}
@@ -267,10 +267,10 @@ test_no_ack() {
 	}
 	wait_for 20 "frame about the timeout" timeouts
 	wait_for 20 "free slots" is 0 stat_of "$A" tx_pool_in_use
-	eq "tx_packets" "$(link_stat "$A" tx_packets)" 0
-	eq "tx_errors" "$(link_stat "$A" tx_errors)" 20
-	eq "echo_lost" "$(stat_of "$A" echo_lost)" 20
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
+	eq_said "tx_packets" 0 link_stat "$A" tx_packets
+	eq_said "tx_errors" 20 link_stat "$A" tx_errors
+	eq_said "echo_lost" 20 stat_of "$A" echo_lost
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
 	emu_ok bus name=t ack=on
 	ok "cansend" cansend "$A" 123#11
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
@@ -308,7 +308,7 @@ test_halt() {
 	ok "cangen" cangen -g 0 -p 1000 -n 100 -I i -L 8 -D i "$A"
 	wait_for 30 "end of all frames" is 100 total
 	wait_for 30 "free slots" is 0 stat_of "$A" tx_pool_in_use
-	ge "lost" "$(link_stat "$A" tx_errors)" 1
+	ge_said "lost" 1 link_stat "$A" tx_errors
 	emu_ok fault id=a what=in-status status=stall
 	ok "cansend" cansend "$A" 123#11
 	wait_for 20 "echo" is 101 total
@@ -326,7 +326,7 @@ test_hostile() {
 	up "$A"
 	ok "cansend" cansend "$A" 123#11
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
-	before=$(intf_stat a rx/transfers)
+	get before intf_stat a rx/transfers
 	for bad in 00 000E 010E 0000000000000000 030B01 030F 0312AA 090A00230100002A81 \
 		   "0211$frame" "0111$frame$frame" "0311$frame$frame" "0211$frame${frame}00" \
 		   "0311$frame${frame}0000" "0311$frame${frame}000C" "${frame}0000" "011101110111" \
@@ -336,18 +336,18 @@ test_hostile() {
 		n=$((n + 1))
 	done
 	wait_for 20 "all of them" is "$n" intf_stat a rx/malformed
-	eq "rx_packets" "$(link_stat "$A" rx_packets)" 0
-	eq "tx_packets" "$(link_stat "$A" tx_packets)" 1
+	eq_said "rx_packets" 0 link_stat "$A" rx_packets
+	eq_said "tx_packets" 1 link_stat "$A" tx_packets
 
 	# good ones: no frame is out, FD is off
 	emu_ok inject id=a hex="0511$frame${echo}0F0C02230100000102030431323334$frame"030F63
 	wait_for 20 "two frames" is 2 link_stat "$A" rx_packets
-	eq "rx_fd_off" "$(stat_of "$A" rx_fd_off)" 1
+	eq_said "rx_fd_off" 1 stat_of "$A" rx_fd_off
 	eq "unknown echoes" $(($(stat_of "$A" echo_unknown) + $(stat_of "$A" echo_stale))) 1
 	emu_ok inject id=a hex=
 	wait_for 20 "empty transfer" is 1 intf_stat a rx/empty
-	eq "malformed" "$(intf_stat a rx/malformed)" "$n"
-	ge "transfers" "$(intf_stat a rx/transfers)" $((before + n))
+	eq_said "malformed" "$n" intf_stat a rx/malformed
+	ge_said "transfers" $((before + n)) intf_stat a rx/transfers
 	ok "cansend" cansend "$A" 123#11
 	wait_for 20 "echo" is 2 link_stat "$A" tx_packets
 }
@@ -363,8 +363,8 @@ test_fuzz() {
 	wait
 	emu_ok fuzz id=a what=none
 	# some bring bus-off, and what comes until the restart is not looked at
-	ge "malformed" "$(intf_stat a rx/malformed)" 20
-	ge "frames" "$(link_stat "$A" rx_packets)" 5
+	ge_said "malformed" 20 intf_stat a rx/malformed
+	ge_said "frames" 5 link_stat "$A" rx_packets
 	down "$A"
 	pools_empty a
 	up "$A" fd off
@@ -409,16 +409,16 @@ test_left_behind() {
 	up "$A"
 	emu_ok fault id=a what=stall req=2 during=close count=1
 	down "$A"
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	gs_unbind "$intf"
-	eq "left in ELM mode" "$(emu_status a elm)" 1
-	eq "left running" "$(emu_status a:0 started)" 1
+	eq_said "left in ELM mode" 1 emu_status a elm
+	eq_said "left running" 1 emu_status a:0 started
 	gs_bind "$intf"
 	wait_for 20 "driver" gs_bound a
-	eq "ELM mode of the device" "$(emu_status a elm)" 0
-	eq "channel" "$(emu_status a:0 started)" 0
+	eq_said "ELM mode of the device" 0 emu_status a elm
+	eq_said "channel" 0 emu_status a:0 started
 	eq "protocol" "$(cat "$(protocol_file)")" legacy
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A"
 	ok "cansend" cansend "$A" 123#11
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
@@ -438,7 +438,7 @@ channels() {
 		C[i]=$(netdev a "$i") || fail "no channel $i"
 		up "${C[i]}"
 	done
-	eq "ELM mode of the device" "$(emu_status a elm)" 1
+	eq_said "ELM mode of the device" 1 emu_status a elm
 }
 
 # send_on CHANNEL N: N frames, each with an id of the channel and a number
@@ -473,7 +473,7 @@ test_channels() {
 	done
 	for i in 0 1 2; do
 		got "$GS_TMP/heard$i" $((2 * n))
-		eq "frames received by channel $i" "$(link_stat "${C[i]}" rx_packets)" "$n"
+		eq_said "frames received by channel $i" "$n" link_stat "${C[i]}" rx_packets
 		frames "$GS_TMP/heard$i" | grep -v "^20$i#1122$" >"$GS_TMP/echoed$i"
 		bus_frames "${BUSES[i]}" "a:$i" >"$GS_TMP/sent$i"
 		eq "frames of channel $i" "$(grep -c "^10$i#" "$GS_TMP/sent$i")" "$n"
@@ -485,7 +485,7 @@ test_channels() {
 	send_on 0 "$n" &
 	down "${C[1]}"
 	up "${C[1]}"
-	eq "ELM mode of the device" "$(emu_status a elm)" 1
+	eq_said "ELM mode of the device" 1 emu_status a elm
 	ok "cangen" send_on 1 "$n"
 	for i in 0 1; do
 		wait_for 20 "echoes of channel $i" is $((2 * n)) link_stat "${C[i]}" tx_packets
@@ -494,7 +494,7 @@ test_channels() {
 	for i in 0 1 2; do
 		down "${C[i]}"
 	done
-	eq "ELM mode of a device that is down" "$(emu_status a elm)" 0
+	eq_said "ELM mode of a device that is down" 0 emu_status a elm
 	pools_empty a 1
 	choose legacy
 	up "${C[1]}"
@@ -520,7 +520,7 @@ test_channels_halt() {
 	done
 	emu_ok fault id=a what=in-status status=stall ch=1
 	wait_for 20 "end of the IN endpoint's halt" is 6 intf_stat a recovery/cleared_halts
-	n=$(link_stat "${C[0]}" tx_packets)
+	get n link_stat "${C[0]}" tx_packets
 	wait_for 20 "more of channel 0" at_least $((n + 20)) link_stat "${C[0]}" tx_packets
 	# shellcheck disable=SC2046	# a list
 	kill $(jobs -p)
@@ -528,7 +528,7 @@ test_channels_halt() {
 	for i in 0 2; do
 		A=${C[i]}
 		clean
-		eq "lost by channel $i" "$(link_stat "$A" tx_errors)" 0
+		eq_said "lost by channel $i" 0 link_stat "$A" tx_errors
 	done
 	A=${C[1]}
 	ok "cansend" cansend "$A" 123#11
@@ -554,7 +554,7 @@ test_channels_end() {
 			at_least $((50 + $(link_stat "${C[i]}" tx_packets))) \
 			link_stat "${C[i]}" tx_packets
 	done
-	eq "ELM mode of the device" "$(emu_status a elm)" 1
+	eq_said "ELM mode of the device" 1 emu_status a elm
 	replug a
 
 	# without one of its interfaces the adapter is nobody's

@@ -10,14 +10,14 @@
 . "$(dirname "$0")/../lib.sh"
 
 profile_is() {
-	eq "profile of $1" "$(intf_stat "$1" firmware/profile)" "$2"
+	eq_said "profile of $1" "$2" intf_stat "$1" firmware/profile
 }
 
 # Up and a frame from the bus: what was enumerated works.
 works() {
 	local id=$1 iface
 
-	iface=$(netdev "$id") || fail "adapter $id has no interface"
+	get iface netdev "$id" || fail "adapter $id has no interface"
 	up "$iface"
 	capture "$GS_TMP/log" "$iface"
 	emu_ok send bus="b$id" frame=123#1122
@@ -94,10 +94,10 @@ test_interface_0_only() {
 	local dev
 
 	adapter d candlelight-fd
-	dev=$(usb_dev d)
+	get dev usb_dev d
 	[ -d "$(usb_path "$dev:1.1")" ] || fail "the adapter has no interface 1"
-	eq "driver of interface 0" "$(intf_driver "$dev:1.0")" "$GS_DRIVER"
-	eq "driver of interface 1" "$(intf_driver "$dev:1.1")" ""
+	eq_said "driver of interface 0" "$GS_DRIVER" intf_driver "$dev:1.0"
+	eq_said "driver of interface 1" "" intf_driver "$dev:1.1"
 }
 
 channels() {
@@ -107,7 +107,7 @@ channels() {
 	eq "number of interfaces" "$(find "$(usb_path "$(usb_intf c)")/net" -mindepth 1 \
 		-maxdepth 1 | wc -l)" "$want"
 	for ((ch = 0; ch < want; ch++)); do
-		iface=$(netdev c "$ch") || fail "no channel $ch"
+		get iface netdev c "$ch" || fail "no channel $ch"
 		eq "dev_id of $iface" "$(($(cat "/sys/class/net/$iface/dev_id")))" "$ch"
 		eq "parent of $iface" "$(basename "$(readlink -f "/sys/class/net/$iface/device")")" \
 			"$(usb_intf c)"
@@ -183,16 +183,16 @@ test_reset_at_probe() {
 	local intf
 
 	adapter r candlelight-fd
-	intf=$(usb_intf r)
+	get intf usb_intf r
 	up "$(netdev r)"
 	emu_ok wait id=r cond=started timeout=10000
 	# the RESET that says goodbye gets lost, as in a crash
 	emu_ok fault id=r what=stall req=2
 	gs_unbind "$intf"
-	eq "started after unbind" "$(emu_status r:0 started)" 1
+	eq_said "started after unbind" 1 emu_status r:0 started
 	gs_bind "$intf"
 	wait_for 20 "driver" gs_bound r
-	eq "started after bind" "$(emu_status r:0 started)" 0
+	eq_said "started after bind" 0 emu_status r:0 started
 }
 
 ktap_run test_known_ids test_foreign_ids test_new_id test_candlelight_bx \

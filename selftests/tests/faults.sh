@@ -94,16 +94,16 @@ one() {
 	attributes
 	emu_ok bus name=t ack=on fast=1
 	adapter a "$@" bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	STATS=/sys/class/net/$A/gs_usb_ng
-	INTF=$(usb_intf a)
+	get INTF usb_intf a
 }
 
 # Frames in both directions
 talk() {
 	local n
 
-	n=$(link_stat "$A" tx_packets)
+	get n link_stat "$A" tx_packets
 	capture "$GS_TMP/talk" "$A" -D
 	emu_ok send bus=t frame=5A5#112233 count=5
 	ok "cangen" cangen -g 0 -p 1000 -n 5 -I 5A6 -L i -D i "$A"
@@ -130,7 +130,7 @@ test_probe() {
 	sites 30 7 "write:$GS_USB/drivers/$GS_DRIVER/bind:$INTF" \
 		"write:$GS_USB/drivers/$GS_DRIVER/unbind:$INTF"
 	gs_bind "$INTF" || fail "bind"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up_fd "$A"
 	talk
 }
@@ -181,9 +181,9 @@ test_close() {
 	spare_vhci kill
 	up "$A"
 	sites 1 1 "down:$A" "up:$A"
-	again=$(link_stat "$A" rx_packets)
+	get again link_stat "$A" rx_packets
 	talk
-	eq "frames received" "$(link_stat "$A" rx_packets)" $((again + 5))
+	eq_said "frames received" $((again + 5)) link_stat "$A" rx_packets
 	down "$A"
 	pools_empty a
 }
@@ -199,7 +199,7 @@ test_unbind() {
 	gs_unbind "$INTF" || fail "unbind"
 	gs_bind "$INTF" || fail "bind"
 	sites 3 1 "write:$drv/unbind:$INTF" "write:$drv/bind:$INTF"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A"
 	talk
 }
@@ -221,7 +221,7 @@ reset_sites() {
 
 	[ "${GS_TEST_SITES:-}" != 1 ] || step=1
 	while :; do
-		node=$(usb_node a)
+		get node usb_node a
 		said=$(fail-nth "$n" "$step" "reset:$node" none 2>&1) && break
 		[[ $said = gone=* ]] || fail "reset: $said"
 		said=${said#gone=}
@@ -229,7 +229,7 @@ reset_sites() {
 		failed=$((failed + ${said#*failed=}))
 		gone=$((gone + 1))
 		wait_for 20 "driver bound anew" bound_anew a "$node"
-		A=$(netdev a) || fail "no interface"
+		get A netdev a || fail "no interface"
 		is_up "$A" || up_fd "$A"
 	done
 	note "reset: $said (every $step), $failed failed, $gone times enumerated anew"
@@ -245,10 +245,10 @@ test_send() {
 	one candlelight-fd
 	up "$A"
 	sites 3 1 "send:$A" none "$STATS/tx_pool_in_use"
-	sent=$(link_stat "$A" tx_packets)
-	dropped=$(stat_of "$A" tx_no_skb)
+	get sent link_stat "$A" tx_packets
+	get dropped stat_of "$A" tx_no_skb
 	note "sent $sent, no skb for $dropped"
-	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" "$dropped"
+	eq_said "tx_dropped" "$dropped" link_stat "$A" tx_dropped
 	bus_idle t
 	eq "frames on the bus" "$(bus_frames t | wc -l)" "$sent"
 	talk
@@ -271,15 +271,15 @@ only() {
 receives() {
 	local rx lost
 
-	rx=$(link_stat "$A" rx_packets)
-	lost=$(stat_of "$A" rx_no_skb)
+	get rx link_stat "$A" rx_packets
+	get lost stat_of "$A" rx_no_skb
 	emu_ok send bus=t frame=123#1122334455667788 count="$1"
 	all_in() {
 		[ $(($(link_stat "$A" rx_packets) + $(stat_of "$A" rx_no_skb))) = $((rx + lost + $1)) ]
 	}
 	wait_for 30 "$1 frames" all_in "$1"
 	LOST=$(($(stat_of "$A" rx_no_skb) - lost))
-	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" $((lost + LOST))
+	eq_said "rx_dropped" $((lost + LOST)) link_stat "$A" rx_dropped
 	note "$1 frames came, $LOST were lost"
 }
 
@@ -296,7 +296,7 @@ receive_without_skb() {
 	le "frames lost" "$LOST" 499
 	receives 500
 	eq "frames lost with memory" "$LOST" 0
-	eq "transfers waiting" "$(emu_status a in_pending)" "$(intf_stat a pool_rx/capacity)"
+	eq_said "transfers waiting" "$(intf_stat a pool_rx/capacity)" emu_status a in_pending
 	talk
 }
 
@@ -358,7 +358,7 @@ test_in_halt_without_memory() {
 	wait_for 30 "failed allocations" used_up
 	succeeds failslab
 	talk
-	eq "transfers waiting" "$(emu_status a in_pending)" "$(intf_stat a pool_rx/capacity)"
+	eq_said "transfers waiting" "$(intf_stat a pool_rx/capacity)" emu_status a in_pending
 }
 
 test_out_halt_without_memory() {
@@ -376,7 +376,7 @@ test_out_halt_without_memory() {
 	done
 	used_up || fail "no allocation failed"
 	succeeds failslab
-	ge "frames lost" "$(link_stat "$A" tx_errors)" 1
+	ge_said "frames lost" 1 link_stat "$A" tx_errors
 	talk
 }
 
@@ -444,8 +444,8 @@ test_submit_in_rows() {
 	fails failslab 3
 	both_ways 150
 	succeeds failslab
-	ge "IN transfers refused" "$(intf_stat a rx/submit_errors)" 20
-	ge "OUT transfers refused" "$(stat_of "$A" tx_urb_errors)" 5
+	ge_said "IN transfers refused" 20 intf_stat a rx/submit_errors
+	ge_said "OUT transfers refused" 5 stat_of "$A" tx_urb_errors
 	all_in_flight
 
 	fails failslab 1 times 40
@@ -454,10 +454,10 @@ test_submit_in_rows() {
 	succeeds failslab
 	all_received
 	all_in_flight
-	n=$(stat_of "$A" tx_urb_errors)
+	get n stat_of "$A" tx_urb_errors
 	both_ways 20
-	eq "OUT transfers refused with memory" "$(stat_of "$A" tx_urb_errors)" "$n"
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	eq_said "OUT transfers refused with memory" "$n" stat_of "$A" tx_urb_errors
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 	talk
 }
 
@@ -473,8 +473,8 @@ test_submit_send() {
 		# one frame that meets with it and one that doesn't
 		sites 0 1 "send:$A" none "$STATS/tx_pool_in_use"
 		wait_for 20 "frame after the refused one" is "$n" link_stat "$A" tx_packets
-		eq "OUT transfers refused" "$(stat_of "$A" tx_urb_errors)" "$n"
-		eq "frames lost" "$(link_stat "$A" tx_errors)" "$n"
+		eq_said "OUT transfers refused" "$n" stat_of "$A" tx_urb_errors
+		eq_said "frames lost" "$n" link_stat "$A" tx_errors
 	done
 	bus_idle t
 	eq "frames on the bus" "$(bus_frames t | wc -l)" "$n"
@@ -668,7 +668,7 @@ set_up() {
 	told "$(emu status id=a)"
 	BEFORE=$TOLD
 	INDEX=$(<"/sys/class/net/$A/ifindex")
-	NODE=$(usb_node a)
+	get NODE usb_node a
 	driver_only
 }
 
@@ -697,7 +697,7 @@ each_sleep() {
 	set_to /sys/module/suspend/parameters/pm_test_delay 0
 	set_up
 	one_by_one 30 "$1" sleeps goes_on
-	ge "suspends" "$(emu_status a suspends)" "$TIMES"
+	ge_said "suspends" "$TIMES" emu_status a suspends
 	down "$A"
 	pools_empty a
 	rmmod gadget_awake
@@ -747,7 +747,7 @@ test_each_wake_up() {
 	succeeds failslab
 	set_again
 	one_by_one 8 1 wakes set_again
-	ge "resets" "$(emu_status a resets)" "$TIMES"
+	ge_said "resets" "$TIMES" emu_status a resets
 	up_fd "$A"
 	talk
 }
@@ -766,7 +766,7 @@ each_received() {
 	# which of them it is that fails depends on what the network core has in its cache
 	ge "frames lost and IN transfers refused" \
 		$(($(stat_of "$A" rx_no_skb) + $(intf_stat a rx/submit_errors))) 1
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 	receives 100
 	eq "frames lost with memory" "$LOST" 0
 	talk
@@ -789,7 +789,7 @@ test_received_without_page() {
 	succeeds fail_page_alloc
 	used_up fail_page_alloc || fail "no allocation failed"
 	eq "frames lost" "$LOST" 0
-	eq "frames copied for want of a page" "$(stat_of "$A" rx_no_page)" 3
+	eq_said "frames copied for want of a page" 3 stat_of "$A" rx_no_page
 	read_held many count
 	eq "frames of the socket" "$(word frames)" 1100
 	talk
@@ -824,7 +824,7 @@ test_each_error() {
 restarts() {
 	local n
 
-	n=$(link_json "$A" .linkinfo.info_xstats.restarts)
+	get n link_json "$A" .linkinfo.info_xstats.restarts
 	emu_ok busoff id=a ch=0
 	wait_for 30 "restart" is $((n + 1)) link_json "$A" .linkinfo.info_xstats.restarts
 }
@@ -862,8 +862,8 @@ each_halt() {
 	driver_only
 	[ "$GS_TRANSPORT" = gadget ] || spare_vhci kill
 	one_by_one "$1" "$2" "$3" exchange
-	ge "halts cleared" "$(intf_stat a recovery/cleared_halts)" "$TIMES"
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	ge_said "halts cleared" "$TIMES" intf_stat a recovery/cleared_halts
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 }
 
 test_each_in_halt() {

@@ -19,8 +19,8 @@ FEATURES_FILTER=100bb
 one() {
 	emu_ok bus name=t ack=on
 	adapter a "$1" bus=t "${@:2}"
-	A=$(netdev a) || fail "no interface"
-	B=$(netdev a 1)
+	get A netdev a || fail "no interface"
+	get B netdev a 1
 }
 
 filters() {
@@ -68,7 +68,7 @@ receives() {
 test_pass() {
 	one candlelight-bx filter=1
 	eq "filters" "$(filters "$A")" all
-	eq "of the device" "$(emu_status a:0 filter)" all
+	eq_said "of the device" all emu_status a:0 filter
 
 	set_filters "$A" '001:7FF 123:7FF'
 	eq "filters" "$(filters "$A")" '001:7FF 123:7FF'
@@ -192,28 +192,28 @@ test_unbind() {
 	local intf
 
 	one candlelight-bx filter=1 channels=2
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	set_filters "$A" 123:7FF
 	set_filters "$B" 124:7FF
 	up "$A"
-	eq "filter of the device" "$(emu_status a:0 filter)" 0/0/1
-	eq "filter of the device, channel 1" "$(emu_status a:1 filter)" 0/0/1
+	eq_said "filter of the device" 0/0/1 emu_status a:0 filter
+	eq_said "filter of the device, channel 1" 0/0/1 emu_status a:1 filter
 	gs_unbind "$intf"
-	eq "after unbind" "$(emu_status a:0 filter)" all
-	eq "after unbind, channel 1" "$(emu_status a:1 filter)" all
+	eq_said "after unbind" all emu_status a:0 filter
+	eq_said "after unbind, channel 1" all emu_status a:1 filter
 	ok "bind" gs_bind "$intf"
-	A=$(netdev a)
+	get A netdev a
 	eq "filters" "$(filters "$A")" all
 
 	# as if nobody had said good-bye
 	set_filters "$A" 123:7FF
 	emu_ok fault id=a what=stall req=15 count=1
 	gs_unbind "$intf"
-	eq "words about it" "$(log_count 'filter left in the device')" 1
-	eq "filter of the device" "$(emu_status a:0 filter)" 0/0/1
+	eq_said "words about it" 1 log_count 'filter left in the device'
+	eq_said "filter of the device" 0/0/1 emu_status a:0 filter
 	ok "bind" gs_bind "$intf"
-	eq "filter of the device" "$(emu_status a:0 filter)" all
-	A=$(netdev a)
+	eq_said "filter of the device" all emu_status a:0 filter
+	get A netdev a
 	up "$A"
 	receives "$A" "${ALL[@]}"
 }
@@ -246,7 +246,7 @@ test_stall() {
 	emu_ok fault id=a what=stall req=15
 	ok "bit rate" ip link set "$A" type can bitrate 500000
 	refused "open" 'broken pipe' ip link set "$A" up
-	eq "words about it" "$(log_count "$A: filter request failed")" 1
+	eq_said "words about it" 1 log_count "$A: filter request failed"
 	up "$A"
 	receives "$A" 123#11 123#R
 }
@@ -298,14 +298,14 @@ test_not_offered() {
 left_out() {
 	local n intf
 
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	gs_unbind "$intf"
-	n=$(log_count 'hardware filters left out')
+	get n log_count 'hardware filters left out'
 	emu_ok fault id=a "$@"
 	ok "bind" gs_bind "$intf"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	[ ! -e "/sys/class/net/$A/gs_usb_ng/filters" ] || fail "filters after $*"
-	eq "words about it" "$(log_count 'hardware filters left out')" $((n + 1))
+	eq_said "words about it" $((n + 1)) log_count 'hardware filters left out'
 }
 
 test_implausible() {
@@ -320,7 +320,7 @@ test_implausible() {
 	left_out what=stall req=15
 	gs_unbind "$(usb_intf a)"
 	ok "bind" gs_bind "$(usb_intf a)"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	eq "filters" "$(filters "$A")" all
 }
 

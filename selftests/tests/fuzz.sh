@@ -29,7 +29,7 @@ bounded() {
 
 	gs_now
 	s=$(((GS_NOW - $1) / 100 + 1))
-	n=$(log_count "$GS_DRIVER|can[0-9]+:")
+	get n log_count "$GS_DRIVER|can[0-9]+:"
 	note "$n lines in the kernel log in $s s"
 	le "lines in the kernel log" "$n" $((LINES * s + 30))
 }
@@ -38,8 +38,8 @@ two_channels() {
 	emu_ok bus name=x ack=on
 	emu_ok bus name=y ack=on
 	adapter a "$1" channels=2 bus=x,y
-	A=$(netdev a 0) || fail "no channel 0"
-	B=$(netdev a 1) || fail "no channel 1"
+	get A netdev a 0 || fail "no channel 0"
+	get B netdev a 1 || fail "no channel 1"
 }
 
 # Frames of both directions on an interface that was not touched since. talks IFACE BUS
@@ -71,10 +71,10 @@ heard_others() {
 	local i iface n
 
 	for i in 0 1; do
-		iface=$(netdev a "$i") || fail "no channel $i"
-		n=$(emu_status "a:$i" rx)
+		get iface netdev a "$i" || fail "no channel $i"
+		get n emu_status "a:$i" rx
 		ge "frames from the bus of $iface" "$n" 50
-		ge "those received" "$(link_stat "$iface" rx_packets)" $((n / 2))
+		ge_said "those received" $((n / 2)) link_stat "$iface" rx_packets
 	done
 }
 
@@ -116,8 +116,8 @@ transfers() {
 		# false echoes, has sent it more than it can hold (its issue 217)
 		if [ "$what $personality" = "in cannectivity" ]; then
 			replug a
-			A=$(netdev a 0) || fail "no channel 0"
-			B=$(netdev a 1) || fail "no channel 1"
+			get A netdev a 0 || fail "no channel 0"
+			get B netdev a 1 || fail "no channel 1"
 			up_fd "$A"
 			up "$B"
 		fi

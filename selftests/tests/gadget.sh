@@ -17,7 +17,7 @@ GS_TRANSPORT=gadget
 one() {
 	emu_ok bus name=t ack=on
 	adapter a "$@" bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 }
 
 # Frames both ways, a few at a time: no firmware loses any then, however slow the machine is
@@ -25,7 +25,7 @@ one() {
 talk() {
 	local round sent
 
-	sent=$(emu_status a:0 tx)
+	get sent emu_status a:0 tx
 	capture "$GS_TMP/log" "$A"
 	for ((round = 1; round <= $1; round++)); do
 		emu_ok send bus=t frame=7FF#1122334455667788 count=6
@@ -73,7 +73,7 @@ balance() {
 	local missing
 
 	all_accounted || fail "not all of $GIVEN frames are accounted for"
-	eq "frames lost in errors" "$(link_stat "$A" tx_errors)" 0
+	eq_said "frames lost in errors" 0 link_stat "$A" tx_errors
 	emu_ok record bus=t off
 	stop_capture
 	frames "$GS_TMP/kept" | grep '^321' >"$GS_TMP/echoes"
@@ -113,7 +113,7 @@ test_unplug_in_traffic() {
 
 	one candlelight-fd
 	for n in 1 2; do
-		A=$(netdev a)
+		get A netdev a
 		up "$A" bitrate 125000
 		cangen -g 0 -p 1000 -I i -L 8 -D i "$A" >/dev/null 2>&1 &
 		emu_ok send bus=t frame=7FF#1122334455667788 count=100000 gap=1000
@@ -133,9 +133,9 @@ test_rebind_in_traffic() {
 	emu_ok send bus=t frame=7FF#1122334455667788 count=100000 gap=1000
 	wait_for 20 "traffic" at_least 20 link_stat "$A" rx_packets
 	wait_for 20 "traffic" at_least 20 link_stat "$A" tx_packets
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	gs_unbind "$intf"
-	eq "started" "$(emu_status a:0 started)" 0
+	eq_said "started" 0 emu_status a:0 started
 	wait
 	emu_ok bus name=t
 	gs_bind "$intf"
@@ -155,7 +155,7 @@ test_given_back() {
 	}
 	wait_for 20 "transfer that hangs" held
 	down "$A"
-	eq "transfers that hang" "$(emu_status a out_pending)" 0
+	eq_said "transfers that hang" 0 emu_status a out_pending
 	up "$A"
 	talk 1
 }
@@ -173,23 +173,23 @@ reset_in_traffic() {
 	send_on
 	[ "$2" = 0 ] || emu_ok send bus=t frame=7FF#1122 count="$2" gap=5000
 	for round in 1 2 3; do
-		n=$(lines "$GS_TMP/kept")
+		get n lines "$GS_TMP/kept"
 		wait_for 30 "frames, round $round" has_lines $((n + 20)) "$GS_TMP/kept"
-		n=$(emu_status a resets)
+		get n emu_status a resets
 		ok "reset" usb-reset "$(usb_node a)"
-		ge "resets that the firmware saw" "$(emu_status a resets)" $((n + 1))
+		ge_said "resets that the firmware saw" $((n + 1)) emu_status a resets
 		eq "settings" "$(settings)" "$before"
 	done
 	# the last ones come after the last reset: the socket is still bound
-	n=$(lines "$GS_TMP/kept")
+	get n lines "$GS_TMP/kept"
 	wait_for 30 "frames after all" has_lines $((n + 20)) "$GS_TMP/kept"
-	eq "started" "$(emu_status a:0 started)" 1
-	eq "rate" "$(emu_status a:0 rate)" 250000
-	eq "data rate" "$(emu_status a:0 drate)" 1000000
+	eq_said "started" 1 emu_status a:0 started
+	eq_said "rate" 250000 emu_status a:0 rate
+	eq_said "data rate" 1000000 emu_status a:0 drate
 	stop_sending
 	wait_for 30 "end of $GIVEN frames" all_accounted
 	# what the mailboxes have still is more urgent than these
-	n=$(lines "$GS_TMP/kept")
+	get n lines "$GS_TMP/kept"
 	[ "$2" = 0 ] || wait_for 30 "frames from the bus" has_lines $((n + 5)) "$GS_TMP/kept"
 	down "$A"
 	balance $((3 * $3))
@@ -208,7 +208,7 @@ test_reset_drops() {
 	up "$A"
 	in_flight 5
 	ok "reset" usb-reset "$(usb_node a)"
-	eq "frames given up" "$(link_stat "$A" tx_aborted_errors)" 5
+	eq_said "frames given up" 5 link_stat "$A" tx_aborted_errors
 	wait_for 20 "start" is 1 emu_status a:0 started
 	emu_ok bus name=t ack=on
 	talk 1
@@ -235,12 +235,12 @@ test_authorized() {
 	wait_for 20 "traffic" at_least 20 link_stat "$A" tx_packets
 	dev=$(usb_path "$(usb_dev a)")
 	echo 0 >"$dev/authorized"
-	eq "started" "$(emu_status a:0 started)" 0
+	eq_said "started" 0 emu_status a:0 started
 	wait
 	[ ! -e "/sys/class/net/$A/gs_usb_ng" ] || fail "$A is still there"
 	echo 1 >"$dev/authorized"
 	wait_for 20 "driver bound again" gs_bound a
-	A=$(netdev a)
+	get A netdev a
 	up "$A"
 	talk 1
 }
@@ -260,7 +260,7 @@ test_port_power() {
 	wait_for 20 "end of the channel" is 0 emu_status a:0 started
 	echo 0 >"$port/disable"
 	wait_for 20 "driver bound again" gs_bound a
-	A=$(netdev a)
+	get A netdev a
 	up "$A"
 	talk 1
 }

@@ -16,8 +16,8 @@ one() {
 	emu_ok bus name=x ack=on
 	emu_ok bus name=y ack=off
 	adapter a "$1" channels=2 bus=x,y
-	A=$(netdev a 0) || fail "no channel 0"
-	B=$(netdev a 1) || fail "no channel 1"
+	get A netdev a 0 || fail "no channel 0"
+	get B netdev a 1 || fail "no channel 1"
 }
 
 le32() {
@@ -58,7 +58,7 @@ test_frames() {
 	got "$GS_TMP/b" 3
 	eq "frames of channel 0" "$(frames "$GS_TMP/a" | tr '\n' ' ')" "101#00 102#00 103#00 "
 	eq "frames of channel 1" "$(frames "$GS_TMP/b" | cut -d'#' -f1 | tr '\n' ' ')" "201 202 203 "
-	eq "bytes that are no frame" "$(intf_stat a rx/trailing_bytes)" 0
+	eq_said "bytes that are no frame" 0 intf_stat a rx/trailing_bytes
 	# and as before
 	emu_ok send bus=x frame=321#11
 	got "$GS_TMP/a" 4
@@ -81,24 +81,24 @@ test_echoes() {
 	rx=$(frame "$RX" 0x123 8 0 0 8)
 	inject "$rx$(frame 5 0x7ff 0 1 0 8)"
 	wait_for 10 "the first frame" is 1 link_stat "$A" rx_packets
-	eq "bytes that are no frame" "$(intf_stat a rx/trailing_bytes)" 20
-	eq "frames sent" "$(link_stat "$B" tx_packets)" 0
+	eq_said "bytes that are no frame" 20 intf_stat a rx/trailing_bytes
+	eq_said "frames sent" 0 link_stat "$B" tx_packets
 	inject "$rx$(frame 0 0x7ff 0 1 0 8)$rx"
 	wait_for 10 "both of the others" is 3 link_stat "$A" rx_packets
-	eq "frames sent" "$(link_stat "$B" tx_packets)" 1
-	eq "TX slots in use" "$(stat_of "$B" tx_pool_in_use)" 0
-	eq "bytes that are no frame" "$(intf_stat a rx/trailing_bytes)" 20
+	eq_said "frames sent" 1 link_stat "$B" tx_packets
+	eq_said "TX slots in use" 0 stat_of "$B" tx_pool_in_use
+	eq_said "bytes that are no frame" 20 intf_stat a rx/trailing_bytes
 }
 
 # behind HEX: after a frame, this is padding
 behind() {
 	local before trailing
 
-	before=$(link_stat "$A" rx_packets)
-	trailing=$(intf_stat a rx/trailing_bytes)
+	get before link_stat "$A" rx_packets
+	get trailing intf_stat a rx/trailing_bytes
 	inject "$(frame "$RX" 0x123 8 0 0 8 00000000)$1"
 	wait_for 10 "the first frame" is $((before + 1)) link_stat "$A" rx_packets
-	eq "bytes that are no frame" "$(intf_stat a rx/trailing_bytes)" $((trailing + ${#1} / 2))
+	eq_said "bytes that are no frame" $((trailing + ${#1} / 2)) intf_stat a rx/trailing_bytes
 }
 
 test_padding() {
@@ -119,7 +119,7 @@ test_padding() {
 	behind "$(frame "$RX" 0x124 8 1 0 8 00000000)"
 	behind "$(frame "$RX" 0x124 8 0 2 64 00000000)"
 	behind "$(frame "$RX" 0x124 8 0 0x80 8 00000000)"
-	eq "frames that were refused" "$(stat_of "$A" rx_bad_dlc)" 0
+	eq_said "frames that were refused" 0 stat_of "$A" rx_bad_dlc
 	down "$A"
 	pools_empty a
 }
@@ -128,7 +128,7 @@ test_padding() {
 ten() {
 	local i rx
 
-	rx=$(link_stat "$A" rx_packets)
+	get rx link_stat "$A" rx_packets
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		inject "$1"
 		wait_for 20 "$2 frames in transfer $i" is $((rx + i * $2)) link_stat "$A" rx_packets
@@ -194,7 +194,7 @@ test_budget_elm() {
 	emu_ok bus name=x ack=on
 	adapter a canable25 bus=x
 	echo elm >"$GS_USB/drivers/$GS_DRIVER/$(usb_intf a)/protocol" || fail "no ELM protocol"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A"
 	n=$(softirqs)
 	ten "$many" 64

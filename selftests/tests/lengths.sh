@@ -33,11 +33,11 @@ each() {
 	local n bytes=$1
 
 	shift
-	n=$(stat_of "$A" tx_pool_capacity)
+	get n stat_of "$A" tx_pool_capacity
 	ok "cangen" cangen -g 0 -p 10000 -n "$n" -I 555 "$@" "$A"
 	N=$((N + n))
 	wait_for 20 "$N echoes" is "$N" link_stat "$A" tx_packets
-	eq "bytes for cangen $*" "$(emu_status a out_len)" "$bytes"
+	eq_said "bytes for cangen $*" "$bytes" emu_status a out_len
 }
 
 # firmware CLASSIC CLASSIC_ON_FD FD PERSONALITY [WORD...]; 0: there is no FD
@@ -47,7 +47,7 @@ firmware() {
 	shift 3
 	emu_ok bus name=t ack=on fast=1
 	adapter a "$@" bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	N=0
 	up "$A"
 	# a full frame in each slot before the short ones
@@ -81,7 +81,7 @@ quirk() {
 	local features
 
 	adapter a "$1" channels=1
-	features=$(emu_status a features)
+	get features emu_status a features
 	emu_ok del id=a
 	wait_for 20 "end of the adapter" gs_none_bound
 	printf '%x' $((features | 0x200))

@@ -24,7 +24,7 @@ five_rounds() {
 	num=$(<"$(usb_path "$(usb_dev a)")/devnum")
 	for round in 1 2 3 4 5; do
 		find_a
-		intf=$(usb_intf a)
+		get intf usb_intf a
 		dev=$(usb_path "$(usb_dev a)")
 		bus=$(<"$dev/busnum")
 		up "$A"
@@ -78,7 +78,7 @@ test_fifty_rounds() {
 	note "slab objects after 10 rounds $slab, after $ROUNDS $after"
 	# one lost object per frame would be 400 more
 	le "growth of slab" $((after - slab)) 2000
-	eq "tx_pool_over_releases" "$(stat_of "$A" tx_pool_over_releases)" 0
+	eq_said "tx_pool_over_releases" 0 stat_of "$A" tx_pool_over_releases
 }
 
 # Down with frames owed: they are dropped, counted, and don't come back after up
@@ -99,7 +99,7 @@ test_down_under_traffic() {
 	done
 	up "$A"
 	talk 20
-	eq "echoes that nobody waited for" "$(stat_of "$A" echo_duplicate)" 0
+	eq_said "echoes that nobody waited for" 0 stat_of "$A" echo_duplicate
 }
 
 # Traffic in both directions that goes on until the interface does not
@@ -115,12 +115,12 @@ test_unbind_under_traffic() {
 	local round intf
 
 	one candlelight-fd
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	for round in 1 2 3; do
 		find_a
 		noise
 		gs_unbind "$intf" || fail "unbind"
-		eq "started after unbind $round" "$(emu_status a:0 started)" 0
+		eq_said "started after unbind $round" 0 emu_status a:0 started
 		gs_bind "$intf" || fail "bind"
 		gs_bound a || fail "not bound"
 	done
@@ -153,7 +153,7 @@ test_unplug_in_probe() {
 	local round node
 
 	one candlelight-fd
-	node=$(usb_node a)
+	get node usb_node a
 	for round in 1 2 3 4 5; do
 		emu_ok unplug id=a
 		emu_ok plug id=a

@@ -70,7 +70,7 @@ stuck() {
 		sends
 		leap 5
 	done
-	eq "new starts" "$(stat_of "$A" tx_stuck)" "$2"
+	eq_said "new starts" "$2" stat_of "$A" tx_stuck
 	! log_has "frames are echoed again" || fail "over before a frame was echoed"
 	sends
 	over "$1" "frames are echoed again"
@@ -86,7 +86,7 @@ test_start() {
 	emu_all "fault id=a what=drop-echo" "fault id=a what=stall req=1 n=2"
 	sends
 	leap 5
-	eq "lines about the request" "$(log_count "bit timing request failed")" 1
+	eq_said "lines about the request" 1 log_count "bit timing request failed"
 	sends
 	over "echoes overdue, channel started anew" "frames are echoed again"
 }
@@ -102,7 +102,7 @@ test_restart() {
 	plug candlelight-fd restart-ms 100
 	emu_all "fault id=a what=stall req=1 n=2" "busoff id=a ch=0"
 	over "Restart failed" "restarted after bus-off" 2
-	eq "lines about the request" "$(log_count "bit timing request failed")" 1
+	eq_said "lines about the request" 1 log_count "bit timing request failed"
 }
 
 test_bus_off_own() {
@@ -121,7 +121,7 @@ dead() {
 test_usb_reset() {
 	dead
 	leap 3
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 1
+	eq_said "USB resets" 1 intf_stat a recovery/usb_resets
 	emu_all "fault id=a what=none" "usbreset id=a"
 	over "no answer to any request, USB reset" "programmed anew after the USB reset"
 }
@@ -129,13 +129,13 @@ test_usb_reset() {
 test_gave_up() {
 	dead
 	leap 120
-	eq "gave up" "$(intf_stat a recovery/gave_up)" 1
+	eq_said "gave up" 1 intf_stat a recovery/gave_up
 	! log_has "taken up again|programmed anew" || fail "over before it was"
 	emu_all "fault id=a what=none" "usbreset id=a"
 	ok "reset" usb-reset "$(usb_node a)"
 	over "gave up: no answer to any request" "taken up again"
-	eq "lines about resets" "$(log_count ", USB reset$")" 3
-	eq "lines about their end" "$(log_count "programmed anew after the USB reset")" 1
+	eq_said "lines about resets" 3 log_count ", USB reset$"
+	eq_said "lines about their end" 1 log_count "programmed anew after the USB reset"
 }
 
 # odd FIRST KIND HEX: three transfers of a kind that should not come
@@ -190,7 +190,7 @@ test_lost_alone() {
 	sends
 	OVER=12
 	over "frame given up without an echo" "no more lost echoes, 1 in all"
-	eq "new starts" "$(stat_of "$A" tx_stuck)" 0
+	eq_said "new starts" 0 stat_of "$A" tx_stuck
 }
 
 # What a resume can't do at once
@@ -233,7 +233,7 @@ all_off() {
 
 # count_lines FILE: in LINES, and in MOST how many there are in 5 seconds at most
 count_lines() {
-	LINES=$(lines "$1")
+	get LINES lines "$1"
 	MOST=$(awk -F'[][]' '
 		{
 			t[NR] = $2
@@ -304,7 +304,7 @@ test_flood() {
 		leap 4
 	done
 	few 60
-	ge "lines of the driver" "$(lines "$GS_TMP/own")" 20
+	ge_said "lines of the driver" 20 lines "$GS_TMP/own"
 }
 
 ktap_run test_in test_in_halt test_out test_out_halt test_echo test_echoes test_out_hangs \

@@ -24,7 +24,7 @@ many() {
 	adapter m "$2" channels="$n" bus="$buses"
 	IFACES=()
 	for ((ch = 0; ch < n; ch++)); do
-		iface=$(netdev m "$ch") || fail "no channel $ch"
+		get iface netdev m "$ch" || fail "no channel $ch"
 		IFACES+=("$iface")
 		up "$iface" bitrate 1000000
 		unlimited "$iface" m"$ch"
@@ -59,20 +59,20 @@ many() {
 			grep ^2 >"$f.sent"
 		grep ^2 "$f.bus" >"$f.sent.bus"
 		same "sent on channel $ch" "$f.sent" "$f.sent.bus"
-		eq "sent on channel $ch" "$(lines "$f.sent")" "$FRAMES"
-		eq "received on channel $ch" "$(link_stat "${IFACES[ch]}" rx_packets)" "$FRAMES"
+		eq_said "sent on channel $ch" "$FRAMES" lines "$f.sent"
+		eq_said "received on channel $ch" "$FRAMES" link_stat "${IFACES[ch]}" rx_packets
 		eq "foreign ids on channel $ch" "$(awk -v iface="${IFACES[ch]}" \
 			'$2 == iface { print substr($3, 2, 2) }' "$GS_TMP/log" | sort -u)" \
 			"$(printf %02X "$ch")"
 	done
-	most=$(intf_stat m firmware/in_flight_max)
-	le "in flight at most" "$(emu_status m inflight_max)" "$most"
+	get most intf_stat m firmware/in_flight_max
+	le_said "in flight at most" "$most" emu_status m inflight_max
 	note "in flight at most $(emu_status m inflight_max) of $most"
 }
 
 test_3_channels_cannectivity() {
 	many 3 cannectivity
-	eq "cap" "$(intf_stat m firmware/in_flight_max)" 10
+	eq_said "cap" 10 intf_stat m firmware/in_flight_max
 }
 
 test_3_channels_candlelight() { many 3 candlelight-fd; }
@@ -80,7 +80,7 @@ test_3_channels_candlelight() { many 3 candlelight-fd; }
 # More channels than the device has places: each gets its turn
 test_40_channels_cannectivity() {
 	many 40 cannectivity
-	eq "cap" "$(intf_stat m firmware/in_flight_max)" 10
+	eq_said "cap" 10 intf_stat m firmware/in_flight_max
 }
 
 # all_channels WORD...: "ip link set" for every channel of IFACES, in one process; for those that it
@@ -133,7 +133,7 @@ test_255_channels() {
 	all_channels up txqueuelen 1000 type can bitrate 1000000
 	eq "started" "$(started)" "$n"
 	for ch in "${some[@]}"; do
-		eq "limit of channel $ch" "$(stat_of "${IFACES[ch]}" tx_limit)" 1
+		eq_said "limit of channel $ch" 1 stat_of "${IFACES[ch]}" tx_limit
 		capture "$GS_TMP/log$ch" "${IFACES[ch]}"
 	done
 	for ch in "${some[@]}"; do
@@ -156,8 +156,8 @@ test_255_channels() {
 			grep "^$i$(printf %02X "$ch")" "$GS_TMP/bus" >"$GS_TMP/bus.$i"
 			same "channel $ch, ids from ${i}00" "$GS_TMP/seen.$i" "$GS_TMP/bus.$i"
 		done
-		eq "sent on channel $ch" "$(lines "$GS_TMP/bus.2")" "$FRAMES"
-		eq "received on channel $ch" "$(lines "$GS_TMP/bus.1")" 10
+		eq_said "sent on channel $ch" "$FRAMES" lines "$GS_TMP/bus.2"
+		eq_said "received on channel $ch" 10 lines "$GS_TMP/bus.1"
 	done
 
 	all_channels down
@@ -186,8 +186,8 @@ test_limits_by_open_channels() {
 	eq "two open" "$(stat_of "$(netdev m 0)" tx_limit)" 5
 	up "$(netdev m 2)"
 	for ch in 0 1 2; do
-		iface=$(netdev m "$ch")
-		eq "three open, channel $ch" "$(stat_of "$iface" tx_limit)" 3
+		get iface netdev m "$ch"
+		eq_said "three open, channel $ch" 3 stat_of "$iface" tx_limit
 	done
 	down "$(netdev m 1)"
 	eq "two open" "$(stat_of "$(netdev m 0)" tx_limit)" 5
@@ -201,8 +201,8 @@ test_dead_neighbour() {
 	emu_ok bus name=m0 ack=off
 	emu_ok bus name=m1 ack=on
 	adapter m candlelight-fd channels=2 bus=m0,m1
-	dead=$(netdev m 0)
-	alive=$(netdev m 1)
+	get dead netdev m 0
+	get alive netdev m 1
 	up "$dead"
 	up "$alive"
 	cangen -g 0 -p 20000 -n 60 -I i -L 8 -D i "$dead" >/dev/null 2>&1 &
@@ -229,8 +229,8 @@ test_neighbours_come_and_go() {
 	emu_ok bus name=m0 ack=on
 	emu_ok bus name=m1 ack=on
 	adapter m cannectivity channels=2 bus=m0,m1
-	still=$(netdev m 0)
-	guest=$(netdev m 1)
+	get still netdev m 0
+	get guest netdev m 1
 	up "$still"
 	capture "$GS_TMP/log" "$still"
 	cangen -g 2 -p 1000 -n 300 -I i -L i -D i "$still" >/dev/null 2>&1 &
@@ -251,8 +251,8 @@ test_two_adapters() {
 
 	adapter a candlelight-fd bus=m
 	adapter b candlelight-fd bus=m
-	a=$(netdev a)
-	b=$(netdev b)
+	get a netdev a
+	get b netdev b
 	[ "$a" != "$b" ] || fail "both are $a"
 	up "$a"
 	up "$b"

@@ -159,7 +159,7 @@ plug() {
 	RESETS=0
 	begins
 	if [ -n "$FIRMWARE" ]; then
-		RESETS=$(intf_stat a recovery/usb_resets)
+		get RESETS intf_stat a recovery/usb_resets
 		return
 	fi
 	CASE=${FUNCNAME[-4]}
@@ -173,8 +173,8 @@ plug_in() {
 	emu_ok bus name=t ack=on
 	emu_ok bus name=u ack=on
 	adapter a "$@" channels=2 bus=t,u
-	A=$(netdev a 0) || fail "no interface"
-	B=$(netdev a 1) || fail "no interface 1"
+	get A netdev a 0 || fail "no interface"
+	get B netdev a 1 || fail "no interface 1"
 	INDEX=$(<"/sys/class/net/$A/ifindex")
 	bring_up "$A"
 	bring_up "$B"
@@ -339,7 +339,7 @@ judge() {
 	fi
 	emu_ok fault id=a what=none
 	replug a
-	A=$(netdev a)
+	get A netdev a
 	timeout 20 ip link set "$A" up type can bitrate 500000
 	if works; then
 		SAID="dead until unplugged"
@@ -551,7 +551,7 @@ usb_reset() {
 	PAUSE=60
 	plug candlelight-fd
 	provoke 20
-	NODE=$(usb_node a)
+	get NODE usb_node a
 	begins
 	emu_ok usbreset id=a
 	usb-reset "$NODE"
@@ -579,8 +579,8 @@ next_ones() {
 	else
 		(wait_for 20 "driver bound again" gs_bound a) >/dev/null || return 0
 	fi
-	A=$(netdev a 0)
-	B=$(netdev a 1)
+	get A netdev a 0
+	get B netdev a 1
 	INDEX=$(<"/sys/class/net/$A/ifindex")
 	bring_up "$A"
 	bring_up "$B"
@@ -689,7 +689,7 @@ each() {
 	# A third of the time, for the machine's sake, is as good. And no more than may be in flight:
 	# the rest would be struck when the channel has been started anew, and it would be again.
 	LATE=200
-	n=$(stat_of "$A" tx_limit)
+	get n stat_of "$A" tx_limit
 	LOST=$((n < LOST ? n : LOST))
 	FAILS=$((n < FAILS ? n : FAILS))
 	for name in $names; do

@@ -19,20 +19,20 @@ test_termination() {
 	eq "termination at first" "$(termination)" 0
 	patiently "on" ip link set "$A" type can termination 120
 	eq "termination" "$(termination)" 120
-	eq "the device's" "$(emu_status a:0 termination)" 1
+	eq_said "the device's" 1 emu_status a:0 termination
 	refused "60 ohm" 'invalid' ip link set "$A" type can termination 60
 	up "$A"
-	eq "the device's after up" "$(emu_status a:0 termination)" 1
+	eq_said "the device's after up" 1 emu_status a:0 termination
 	down "$A"
 	patiently "off" ip link set "$A" type can termination 0
 	eq "termination" "$(termination)" 0
-	eq "the device's" "$(emu_status a:0 termination)" 0
+	eq_said "the device's" 0 emu_status a:0 termination
 }
 
 # CANnectivity has it on when power comes
 test_termination_initial() {
 	one cannectivity term=1
-	eq "the device's" "$(emu_status a:0 termination)" 1
+	eq_said "the device's" 1 emu_status a:0 termination
 	eq "termination at first" "$(termination)" 120
 }
 
@@ -40,10 +40,10 @@ test_termination_per_channel() {
 	local b
 
 	one cannectivity term=1 channels=2
-	b=$(netdev a 1)
+	get b netdev a 1
 	patiently "off" ip link set "$b" type can termination 0
-	eq "channel 0" "$(emu_status a:0 termination)" 1
-	eq "channel 1" "$(emu_status a:1 termination)" 0
+	eq_said "channel 0" 1 emu_status a:0 termination
+	eq_said "channel 1" 0 emu_status a:1 termination
 }
 
 test_identify() {
@@ -54,7 +54,7 @@ test_identify() {
 	wait $! || fail "ethtool -p"
 	up "$A"
 	patiently "ethtool -p while up" ethtool -p "$A" 1
-	eq "identify" "$(emu_status a identify)" 0
+	eq_said "identify" 0 emu_status a identify
 }
 
 test_identify_refused() {
@@ -81,7 +81,7 @@ test_berr_counter() {
 	# a change of state comes with counters
 	emu_ok errors id=a ch=0 tec=100 rec=7
 	wait_for 10 "counters of the error frame" is "100 7" berr
-	eq "state" "$(can_state "$A")" ERROR-WARNING
+	eq_said "state" ERROR-WARNING can_state "$A"
 	# a change within a state has to be asked for
 	emu_ok errors id=a ch=0 tec=110 rec=8
 	wait_for 10 "counters of the device" is "110 8" berr
@@ -110,8 +110,8 @@ errors() {
 	# data[5] is private to some firmware, and counters come with CNT
 	awk '{ sub(/.*#/, "", $3); exit substr($3, 11, 2) != "00" }' "$GS_TMP/errors" ||
 		fail "data[5] is set: $(<"$GS_TMP/errors")"
-	eq "warnings" "$(link_json "$A" .linkinfo.info_xstats.error_warning)" 1
-	eq "passives" "$(link_json "$A" .linkinfo.info_xstats.error_passive)" 1
+	eq_said "warnings" 1 link_json "$A" .linkinfo.info_xstats.error_warning
+	eq_said "passives" 1 link_json "$A" .linkinfo.info_xstats.error_passive
 	# frames go on
 	capture "$GS_TMP/log" "$A"
 	emu_ok send bus=t frame=123#

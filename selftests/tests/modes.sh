@@ -14,7 +14,7 @@ two() {
 	one "$1"
 	emu_ok bus name=t ack=auto
 	adapter b "$2" bus=t
-	B=$(netdev b) || fail "no interface"
+	get B netdev b || fail "no interface"
 }
 
 # Loopback: a frame comes back through the controller, also without anybody to ACK it. The
@@ -23,13 +23,13 @@ test_loopback() {
 	one candlelight-fd
 	emu_ok bus name=t ack=off
 	up "$A" loopback on
-	eq "modes" "$(ctrlmodes "$A")" "LOOPBACK"
+	eq_said "modes" "LOOPBACK" ctrlmodes "$A"
 	capture "$GS_TMP/log" "$A"
 	ok "cangen" cangen -g 0 -p 1000 -n 20 -I i -L i -D i "$A"
 	# each frame twice: the echo, and what the controller received
 	got "$GS_TMP/log" 40
-	eq "frames received" "$(link_stat "$A" rx_packets)" 20
-	eq "frames sent" "$(link_stat "$A" tx_packets)" 20
+	eq_said "frames received" 20 link_stat "$A" rx_packets
+	eq_said "frames sent" 20 link_stat "$A" tx_packets
 	frames "$GS_TMP/log" | sort | uniq -c | awk '{ print $1 }' | sort -u >"$GS_TMP/times"
 	eq "copies of each frame" "$(<"$GS_TMP/times")" 2
 }
@@ -41,7 +41,7 @@ test_listen_only() {
 	two candlelight-fd cannectivity
 	up "$A" listen-only on
 	up "$B" one-shot on
-	eq "modes" "$(ctrlmodes "$A")" "LISTEN-ONLY"
+	eq_said "modes" "LISTEN-ONLY" ctrlmodes "$A"
 
 	# what an active node would ACK stays without one
 	emu_ok wait bus=t cond=idle
@@ -59,15 +59,15 @@ test_listen_only() {
 	eq "frame" "$(frames "$GS_TMP/log")" "321#AABB"
 
 	# and what is sent all the same does not reach the bus
-	before=$(link_stat "$A" tx_dropped)
+	get before link_stat "$A" tx_dropped
 	cansend "$A" 7AA#01 2>/dev/null
 	packet send "$A" 0x000c aa070000010000000100000000000000 2>/dev/null
 	emu_ok send bus=t frame=322#
 	got "$GS_TMP/log" 2
 	! emu buslog bus=t | grep -q ' a:0 ' || fail "a listen-only channel sent"
-	eq "frames from the device's view" "$(emu_status a:0 tx)" 0
-	ge "frames dropped" "$(link_stat "$A" tx_dropped)" $((before + 1))
-	eq "TX slots in use" "$(stat_of "$A" tx_pool_in_use)" 0
+	eq_said "frames from the device's view" 0 emu_status a:0 tx
+	ge_said "frames dropped" $((before + 1)) link_stat "$A" tx_dropped
+	eq_said "TX slots in use" 0 stat_of "$A" tx_pool_in_use
 }
 
 # No partner: one attempt, then the next frame. What becomes of the first depends on the
@@ -76,7 +76,7 @@ one_shot() {
 	one "$1"
 	emu_ok bus name=t ack=off
 	up "$A" one-shot on
-	eq "modes" "$(ctrlmodes "$A")" "ONE-SHOT"
+	eq_said "modes" "ONE-SHOT" ctrlmodes "$A"
 	ok "cansend" cansend "$A" 123#11
 	tried() {
 		emu buslog bus=t | grep -q 'a:0 123#11 .*err=ack'
@@ -116,13 +116,13 @@ test_no_partner() {
 	wait_for 20 "the frame on the bus" sent
 	ok "cangen" cangen -g 0 -p 1000 -n 20 -I i -L i -D i "$A"
 	got "$GS_TMP/log" 20
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 0
+	eq_said "restarts" 0 link_json "$A" .linkinfo.info_xstats.restarts
 }
 
 test_triple_sampling() {
 	one gs
 	up "$A" triple-sampling on
-	eq "modes" "$(ctrlmodes "$A")" "TRIPLE-SAMPLING"
+	eq_said "modes" "TRIPLE-SAMPLING" ctrlmodes "$A"
 	eq "mode bit 2 on the wire" $(($(emu_status a:0 mode) & 4)) 4
 }
 
@@ -131,7 +131,7 @@ test_berr_reporting() {
 	two candlelight-fd candlelight-fd
 	emu_ok bus name=t ack=off
 	up "$A" berr-reporting on
-	eq "modes" "$(ctrlmodes "$A")" "BERR-REPORTING"
+	eq_said "modes" "BERR-REPORTING" ctrlmodes "$A"
 	eq "mode bit 12 on the wire" $(($(emu_status a:0 mode) & 0x1000)) 4096
 	capture_errors "$GS_TMP/errors" "$A"
 	ok "cansend" cansend "$A" 123#
@@ -155,7 +155,7 @@ test_fd_on_off() {
 	one candlelight-fd
 	eq "MTU" "$(<"/sys/class/net/$A/mtu")" 16
 	up_fd "$A"
-	eq "modes" "$(ctrlmodes "$A")" "FD TDC-AUTO"
+	eq_said "modes" "FD TDC-AUTO" ctrlmodes "$A"
 	eq "MTU" "$(<"/sys/class/net/$A/mtu")" 72
 	eq "mode bit 8 on the wire" $(($(emu_status a:0 mode) & 0x100)) 256
 	down "$A"
@@ -219,7 +219,7 @@ test_forged_frames() {
 	one candlelight-fd
 	zeros=$(printf '%0128d' 0)
 	up "$A"
-	dropped=$(link_stat "$A" tx_dropped)
+	get dropped link_stat "$A" tx_dropped
 	# an FD frame for a classic interface, its length and its protocol each
 	packet send "$A" 0x000d "2301000040040000$zeros" 2>/dev/null
 	packet send "$A" 0x000c "2301000040040000$zeros" 2>/dev/null
@@ -232,7 +232,7 @@ test_forged_frames() {
 	ok "cansend" cansend "$A" 321#AA
 	got "$GS_TMP/log" 1
 	eq "bus" "$(bus_frames t)" "321#AA"
-	ge "frames dropped" "$(link_stat "$A" tx_dropped)" $((dropped + 2))
+	ge_said "frames dropped" $((dropped + 2)) link_stat "$A" tx_dropped
 	# an error frame and an id with bits that a standard one has not
 	packet send "$A" 0x000c 23010020080000001122334455667788 2>/dev/null
 	emu_ok send bus=t frame=322#
@@ -270,7 +270,7 @@ bus_off_manual() {
 	gs_now
 	OFF_SINCE=$GS_NOW
 	wait_for 20 "second in bus-off" stays_off
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 0
+	eq_said "restarts" 0 link_json "$A" .linkinfo.info_xstats.restarts
 	patiently "restart" ip link set "$A" type can restart
 	back
 }
@@ -296,8 +296,8 @@ back() {
 	got "$GS_TMP/log" 40
 	emu_ok send bus=t frame=7FF#
 	got "$GS_TMP/log" 41
-	eq "bus-off" "$(link_json "$A" .linkinfo.info_xstats.bus_off)" 1
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 1
+	eq_said "bus-off" 1 link_json "$A" .linkinfo.info_xstats.bus_off
+	eq_said "restarts" 1 link_json "$A" .linkinfo.info_xstats.restarts
 	# CAN_ERR_BUSOFF 0x40 and CAN_ERR_RESTARTED 0x100, in that order, once each
 	n=$(awk '{ id = substr($3, 6, 3)
 		if (id ~ /[4567CDEF].$/) printf "off "

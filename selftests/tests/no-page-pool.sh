@@ -25,12 +25,12 @@ copybreak() {
 # copied N: so many frames since the interface is there, not one of them in place
 copied() {
 	wait_for 20 "$1 frames" is "$1" stat_of "$A" rx_copied
-	eq "rx_packets" "$(link_stat "$A" rx_packets)" "$1"
-	eq "rx_in_place" "$(stat_of "$A" rx_in_place)" 0
-	eq "rx_no_page" "$(stat_of "$A" rx_no_page)" 0
-	eq "rx_no_skb" "$(stat_of "$A" rx_no_skb)" 0
-	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" 0
-	eq "pages in sockets" "$(intf_stat a pool_rx/held_pages)" 0
+	eq_said "rx_packets" "$1" link_stat "$A" rx_packets
+	eq_said "rx_in_place" 0 stat_of "$A" rx_in_place
+	eq_said "rx_no_page" 0 stat_of "$A" rx_no_page
+	eq_said "rx_no_skb" 0 stat_of "$A" rx_no_skb
+	eq_said "rx_dropped" 0 link_stat "$A" rx_dropped
+	eq_said "pages in sockets" 0 intf_stat a pool_rx/held_pages
 }
 
 # both_ways FRAME...: from the bus, then to it; what a socket has is what was on the bus
@@ -101,7 +101,7 @@ test_rings() {
 	for n in 2 128; do
 		ok "rings" ethtool -G "$A" rx "$n"
 		up "$A"
-		eq "RX slots" "$(intf_stat a pool_rx/capacity)" "$n"
+		eq_said "RX slots" "$n" intf_stat a pool_rx/capacity
 		emu_ok send bus=t frame=123#1122334455667788 count=300
 		sum=$((sum + 300))
 		copied "$sum"

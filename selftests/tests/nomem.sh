@@ -62,7 +62,7 @@ test_no_page() {
 
 	emu_ok bus name=t ack=on
 	adapter a candlelight-fd bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A" bitrate 1000000
 	hold r "$A" 32000000
 	faults
@@ -70,17 +70,17 @@ test_no_page() {
 	while [ "$n" -lt "$WANTED" ] && [ "$i" -lt "$CHUNKS_MAX" ]; do
 		i=$((i + 1))
 		chunk "$i"
-		n=$(stat_of "$A" rx_no_page)
+		get n stat_of "$A" rx_no_page
 	done
 	echo 0 >"$FAULTS/probability"
 	all=$((i * CHUNK))
 	note "no page for $n of $all frames"
 	ge "frames without a page" "$n" "$WANTED"
-	eq "frames copied" "$(stat_of "$A" rx_copied)" "$n"
-	eq "frames in place" "$(stat_of "$A" rx_in_place)" $((all - n))
-	eq "rx_no_skb" "$(stat_of "$A" rx_no_skb)" 0
-	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" 0
-	eq "frames that the adapter lost" "$(emu_status a:0 rx_lost)" 0
+	eq_said "frames copied" "$n" stat_of "$A" rx_copied
+	eq_said "frames in place" $((all - n)) stat_of "$A" rx_in_place
+	eq_said "rx_no_skb" 0 stat_of "$A" rx_no_skb
+	eq_said "rx_dropped" 0 link_stat "$A" rx_dropped
+	eq_said "frames that the adapter lost" 0 emu_status a:0 rx_lost
 	read_held r show
 	eq "frames in the socket" "$SAID" "frames=$all dropped=0 dirty=0"
 	frames "$GS_TMP/log" >"$GS_TMP/sent"

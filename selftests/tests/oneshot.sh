@@ -15,7 +15,7 @@
 # plug PERSONALITY [elm]: adapter a; in ELM's protocol, if that is said
 plug() {
 	adapter a "$1" bus=t channels=1
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	[ "${2:-}" != elm ] ||
 		echo elm >"$GS_USB/drivers/$GS_DRIVER/$(usb_intf a)/protocol" ||
 		fail "ELM's protocol is refused"
@@ -37,9 +37,9 @@ settled() {
 	wait_for 30 "$1 frames sent" is "$1" link_stat "$A" tx_packets
 	wait_for 30 "$2 frames failed" is "$2" link_stat "$A" tx_errors
 	wait_for 30 "end of all frames" is 0 stat_of "$A" tx_pool_in_use
-	eq "echoes that did not come" "$(stat_of "$A" echo_lost)" "$2"
-	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 0
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 0
+	eq_said "echoes that did not come" "$2" stat_of "$A" echo_lost
+	eq_said "channel started anew" 0 stat_of "$A" tx_stuck
+	eq_said "restarts" 0 link_json "$A" .linkinfo.info_xstats.restarts
 }
 
 lost_at_device() {
@@ -113,22 +113,22 @@ test_behind_another() {
 	emu_ok bus name=x ack=on
 	emu_ok bus name=y ack=off
 	adapter a cannectivity channels=2 bus=x,y
-	A=$(netdev a 0) || fail "no channel 0"
-	B=$(netdev a 1) || fail "no channel 1"
+	get A netdev a 0 || fail "no channel 0"
+	get B netdev a 1 || fail "no channel 1"
 	up "$A" one-shot on
 	up "$B"
 	ok "cangen" cangen -g 0 -p 1000 -n 4 -I 456 -L i -D i "$B"
 	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$B"
 	ok "cansend" cansend "$A" 123#
-	asked=$(emu_status a requests)
+	get asked emu_status a requests
 	asked_again() {
 		[ "$(emu_status a requests)" -ge $((asked + 12)) ]
 	}
 	wait_for 60 "questions for the state" asked_again
-	eq "frames given up" "$(link_stat "$A" tx_errors)" 0
+	eq_said "frames given up" 0 link_stat "$A" tx_errors
 	emu_ok bus name=y ack=on
 	settled 1 0
-	eq "frames given up by the other" "$(link_stat "$B" tx_errors)" 0
+	eq_said "frames given up by the other" 0 link_stat "$B" tx_errors
 	wait_for 20 "frames of the other" is 4 link_stat "$B" tx_packets
 }
 

@@ -19,14 +19,14 @@ test_refuses_start() {
 
 	emu_ok bus name=t ack=on
 	adapter a candlelight-fd bus=t channels=1
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A"
 	emu_all "fault id=a what=drop-echo n=1" "fault id=a what=stall req=2 count=1000000"
 	ok "cansend" cansend "$A" 123#11
 	leap 300
-	resets=$(intf_stat a recovery/usb_resets)
+	get resets intf_stat a recovery/usb_resets
 	eq "USB resets in five minutes" "$resets" 3
-	eq "gave up" "$(intf_stat a recovery/gave_up)" 0
+	eq_said "gave up" 0 intf_stat a recovery/gave_up
 	is_up "$A" || fail "$A is down"
 
 	emu_ok fault id=a what=none
@@ -34,7 +34,7 @@ test_refuses_start() {
 	carrier "$A"
 	ok "cansend" cansend "$A" 123#12
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
-	eq "USB resets after that" "$(intf_stat a recovery/usb_resets)" "$resets"
+	eq_said "USB resets after that" "$resets" intf_stat a recovery/usb_resets
 }
 
 # A frame that waits for a bus full of more urgent ones can't be told from one whose echo is lost:
@@ -43,22 +43,22 @@ test_full_bus() {
 	emu_ok bus name=t ack=on
 	# its echo means that the frame was on the bus
 	adapter a cannectivity bus=t channels=1
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A" bitrate 10000
 	# 12 ms each
 	emu_ok send bus=t frame=001#1122334455667788 count=1500
 	leap 1
 	ok "cansend" cansend "$A" 7F0#01
 	leap 9
-	ge "looks that found it overdue" "$(stat_of "$A" tx_doubted)" 1
-	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 0
+	ge_said "looks that found it overdue" 1 stat_of "$A" tx_doubted
+	eq_said "channel started anew" 0 stat_of "$A" tx_stuck
 	leap 2
-	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 1
+	eq_said "channel started anew" 1 stat_of "$A" tx_stuck
 	# by now the bus is free
 	leap 6
 	ok "cansend" cansend "$A" 7F0#02
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
-	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 1
+	eq_said "tx_dropped" 1 link_stat "$A" tx_dropped
 }
 
 # pair PERSONALITY: two channels, each on a bus of its own, both up
@@ -80,10 +80,10 @@ test_held_up() {
 	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$B"
 	ok "cansend" cansend "$A" 123#
 	leap 60
-	eq "state of the one behind" "$(can_state "$A")" ERROR-ACTIVE
-	eq "looks that doubted it" "$(stat_of "$A" tx_doubted)" 0
-	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 0
-	eq "the other started anew" "$(stat_of "$B" tx_stuck)" 0
+	eq_said "state of the one behind" ERROR-ACTIVE can_state "$A"
+	eq_said "looks that doubted it" 0 stat_of "$A" tx_doubted
+	eq_said "channel started anew" 0 stat_of "$A" tx_stuck
+	eq_said "the other started anew" 0 stat_of "$B" tx_stuck
 	emu_ok bus name=u ack=on
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 	wait_for 20 "echoes of the other" is 4 link_stat "$B" tx_packets
@@ -97,8 +97,8 @@ test_not_held_up() {
 	emu_ok fault id=a what=drop-echo n=1
 	ok "cansend" cansend "$A" 123#
 	leap 60
-	eq "channel started anew" "$(stat_of "$A" tx_stuck)" 1
-	eq "state of the other" "$(can_state "$B")" ERROR-PASSIVE
+	eq_said "channel started anew" 1 stat_of "$A" tx_stuck
+	eq_said "state of the other" ERROR-PASSIVE can_state "$B"
 	ok "cansend" cansend "$A" 124#
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
@@ -107,13 +107,13 @@ test_not_held_up() {
 closed() {
 	local n
 
-	n=$(intf_stat a "recovery/$1")
+	get n intf_stat a "recovery/$1"
 	up "$A"
 	emu_ok fault id=a req=2 count=1000000 "${@:3}"
 	down "$A"
 	leap 60
 	eq "requests that failed ($1)" $(($(intf_stat a "recovery/$1") - n)) "$2"
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 	emu_ok fault id=a what=none
 }
 
@@ -142,7 +142,7 @@ test_time_rings() {
 
 	pair candlelight-fd
 	down "$B"
-	ASKED=$(emu_status a requests)
+	get ASKED emu_status a requests
 	emu_all "fault id=a what=drop-echo n=1" "fault id=a what=timeout req=2 ch=0 n=2"
 	ok "cansend" cansend "$A" 123#
 	# twice for the state, and the first RESET
@@ -176,12 +176,12 @@ test_second_halt() {
 	wait_for 20 "end of the pause" log_has "OUT transfers fail"
 	ok "cansend" cansend "$B" 124#
 	wait_for 20 "frame that met the other halt" is 1 link_stat "$B" tx_errors
-	eq "halts cleared by then" "$(intf_stat a recovery/cleared_halts)" 0
+	eq_said "halts cleared by then" 0 intf_stat a recovery/cleared_halts
 	leap 10
-	eq "halts cleared" "$(intf_stat a recovery/cleared_halts)" 2
+	eq_said "halts cleared" 2 intf_stat a recovery/cleared_halts
 	ok "cansend" cansend "$B" 125#
 	wait_for 20 "echo" is 1 link_stat "$B" tx_packets
-	eq "frames lost" "$(link_stat "$B" tx_errors)" 1
+	eq_said "frames lost" 1 link_stat "$B" tx_errors
 	# the first one is still halted, since it has not heard of it
 	ok "cansend" cansend "$A" 126#
 	wait_for 20 "frame that met the halt again" is 2 link_stat "$A" tx_errors

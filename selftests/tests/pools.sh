@@ -20,7 +20,7 @@ MOST_IN_PAGE=16
 one() {
 	emu_ok bus name=t ack=on fast=1
 	adapter a "$1" bus=t "${@:2}"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 }
 
 tx_pool() {
@@ -115,7 +115,7 @@ test_echo_owed() {
 	# given up, all of them
 	down "$A"
 	books_down
-	eq "tx_abandoned" "$(stat_of "$A" tx_abandoned)" 8
+	eq_said "tx_abandoned" 8 stat_of "$A" tx_abandoned
 }
 
 # A transfer that does not end is USB's
@@ -146,7 +146,7 @@ test_unread() {
 	hold r "$A" 8000000
 	emu_ok send bus=t frame=123#1122334455667788 count="$UNREAD"
 	wait_for 30 "$UNREAD frames" is "$UNREAD" link_stat "$A" rx_packets
-	eq "frames in place" "$(stat_of "$A" rx_in_place)" "$UNREAD"
+	eq_said "frames in place" "$UNREAD" stat_of "$A" rx_in_place
 	ge "pages held" "$(held_pages)" $((UNREAD / MOST_IN_PAGE))
 	le "pages held" "$(held_pages)" "$UNREAD"
 	books_idle
@@ -235,7 +235,7 @@ test_unplug() {
 	) >/dev/null 2>&1 &
 	for round in 1 2 3 4; do
 		one cannectivity
-		intf=$(usb_intf a)
+		get intf usb_intf a
 		up "$A"
 		hold "r$round" "$A" 8000000
 		emu_ok send bus=t frame=123#11 count=100

@@ -13,7 +13,7 @@
 one() {
 	emu_ok bus name=t ack=on
 	adapter a "$@" bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A"
 }
 
@@ -23,7 +23,7 @@ whole() {
 
 	wait_for 20 "$1 of $2" is "$2" stat_of "$A" "$1"
 	wait_for 20 "free slots" is 0 stat_of "$A" tx_pool_in_use
-	n=$(link_stat "$A" tx_packets)
+	get n link_stat "$A" tx_packets
 	ok "cansend" cansend "$A" 7F0#01
 	wait_for 20 "echo after all" is $((n + 1)) link_stat "$A" tx_packets
 	is_up "$A" || fail "$A is down"
@@ -34,8 +34,8 @@ pair() {
 	emu_ok bus name=t ack=on
 	emu_ok bus name=u ack=on
 	adapter a "$1" channels=2 bus=t,u
-	A=$(netdev a 0) || fail "no channel 0"
-	B=$(netdev a 1) || fail "no channel 1"
+	get A netdev a 0 || fail "no channel 0"
+	get B netdev a 1 || fail "no channel 1"
 	up "$A"
 	up "$B"
 	cangen -g 5 -p 1000 -I i -L i -D i "$B" >/dev/null 2>&1 &
@@ -47,17 +47,17 @@ pair() {
 neighbour_fine() {
 	local n stat
 
-	n=$(link_stat "$B" tx_packets)
+	get n link_stat "$B" tx_packets
 	wait_for 20 "frames of the neighbour" at_least $((n + 20)) link_stat "$B" tx_packets
-	n=$(link_stat "$B" rx_packets)
+	get n link_stat "$B" rx_packets
 	wait_for 20 "frames for the neighbour" at_least $((n + 20)) link_stat "$B" rx_packets
 	kill -TERM "$SENDER"
 	wait "$SENDER" 2>/dev/null
 	wait_for 20 "end of the neighbour's frames" is 0 stat_of "$B" tx_pool_in_use
 	for stat in tx_errors tx_dropped rx_errors rx_dropped; do
-		eq "$stat of the neighbour" "$(link_stat "$B" "$stat")" 0
+		eq_said "$stat of the neighbour" 0 link_stat "$B" "$stat"
 	done
-	eq "restarts of the neighbour" "$(stat_of "$B" tx_stuck)" 0
+	eq_said "restarts of the neighbour" 0 stat_of "$B" tx_stuck
 }
 
 accounted() {
@@ -83,10 +83,10 @@ test_lost_alone() {
 	emu_ok fault id=a what=drop-echo n=1
 	ok "cansend" cansend "$A" 123#11
 	whole tx_stuck 1
-	eq "tx_abandoned" "$(stat_of "$A" tx_abandoned)" 1
-	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 1
-	ge "doubts" "$(stat_of "$A" tx_doubted)" 1
-	eq "lines that say so" "$(log_count "echoes overdue")" 1
+	eq_said "tx_abandoned" 1 stat_of "$A" tx_abandoned
+	eq_said "tx_dropped" 1 link_stat "$A" tx_dropped
+	ge_said "doubts" 1 stat_of "$A" tx_doubted
+	eq_said "lines that say so" 1 log_count "echoes overdue"
 	ok "cansend" cansend "$A" 124#
 	wait_for 20 "line that says it is over" log_has "frames are echoed again"
 	balance 3
@@ -100,8 +100,8 @@ test_doubt() {
 
 	one cannectivity
 	for i in 1 2 3 4 5 6 7 8; do
-		stuck=$(stat_of "$A" tx_stuck)
-		doubted=$(stat_of "$A" tx_doubted)
+		get stuck stat_of "$A" tx_stuck
+		get doubted stat_of "$A" tx_doubted
 		emu_ok fault id=a what=late-echo n=1 us=1120000
 		ok "cansend" cansend "$A" 123#11
 		balance "$i"
@@ -123,9 +123,9 @@ test_lost_often() {
 	wait_for 20 "third restart" is 3 stat_of "$A" tx_stuck
 	send_frames 20
 	balance 23
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 20
+	eq_said "frames echoed" 20 link_stat "$A" tx_packets
 	# others use the device: it isn't reset for this
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 	neighbour_fine
 }
 
@@ -137,8 +137,8 @@ test_lost_between() {
 	emu_ok fault id=a what=drop-echo n=1
 	ok "cangen" cangen -g 0 -p 1000 -n 20 -I i -L 8 -D i "$A"
 	whole echo_lost 1
-	eq "tx_errors" "$(link_stat "$A" tx_errors)" 1
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
+	eq_said "tx_errors" 1 link_stat "$A" tx_errors
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
 }
 
 # Late echoes can't be told apart here: the channel is started anew
@@ -148,8 +148,8 @@ test_lost_between_canable25() {
 	ok "cangen" cangen -g 0 -p 1000 -n 20 -I i -L 8 -D i "$A"
 	whole tx_stuck 1
 	# its slot was not for others before that
-	eq "echo_lost" "$(stat_of "$A" echo_lost)" 0
-	eq "tx_abandoned" "$(stat_of "$A" tx_abandoned)" 1
+	eq_said "echo_lost" 0 stat_of "$A" echo_lost
+	eq_said "tx_abandoned" 1 stat_of "$A" tx_abandoned
 }
 
 # All slots lost at once
@@ -166,13 +166,13 @@ test_lost_all_unasked() {
 	local n
 
 	one candlelight-old
-	n=$(stat_of "$A" tx_limit)
+	get n stat_of "$A" tx_limit
 	emu_ok fault id=a what=drop-echo n="$n"
 	send_frames $((n + 5))
 	emu_ok send bus=t frame=7A5#5A count=1000000 gap=100000
 	wait_for 20 "new start" is 1 stat_of "$A" tx_stuck
 	balance $((n + 5))
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 5
+	eq_said "frames echoed" 5 link_stat "$A" tx_packets
 }
 
 # A new start that fails once costs none of the frames that wait in the queue. start_fails WORD...:
@@ -186,8 +186,8 @@ start_fails() {
 	send_frames 38
 	wait_for 20 "start that failed" log_has 'request failed'
 	balance 38
-	eq "tx_abandoned" "$(stat_of "$A" tx_abandoned)" 8
-	eq "tx_packets" "$(link_stat "$A" tx_packets)" 30
+	eq_said "tx_abandoned" 8 stat_of "$A" tx_abandoned
+	eq_said "tx_packets" 30 link_stat "$A" tx_packets
 	eq "times that the carrier went" "$(<"/sys/class/net/$A/carrier_down_count")" "$downs"
 }
 
@@ -221,7 +221,7 @@ test_late() {
 	ok "cansend" cansend "$A" 123#11
 	ok "cansend" cansend "$A" 124#
 	wait_for 20 "frame given up" is 1 stat_of "$A" echo_lost
-	n=$(link_stat "$A" tx_packets)
+	get n link_stat "$A" tx_packets
 	late() {
 		local sum
 
@@ -229,7 +229,7 @@ test_late() {
 		[ "$sum" = 1 ]
 	}
 	wait_for 40 "late echo" late
-	eq "tx_packets" "$(link_stat "$A" tx_packets)" "$n"
+	eq_said "tx_packets" "$n" link_stat "$A" tx_packets
 }
 
 # Without a partner frames wait for as long as it takes, and go out when there is one
@@ -239,23 +239,23 @@ test_no_partner() {
 	emu_ok bus name=t ack=off
 	# its echo means that the frame was on the bus
 	adapter a cannectivity bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	up "$A"
 	ok "cansend" cansend "$A" 123#11
 	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$A"
 	# longer than an echo may take elsewhere: the emulator's clock tells
-	n=$(emu_status a ts)
+	get n emu_status a ts
 	late() {
 		[ $(($(emu_status a ts) - n)) -gt 3000000 ]
 	}
 	wait_for 20 "three seconds" late
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
-	eq "in use" "$(stat_of "$A" tx_pool_in_use)" 1
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
+	eq_said "in use" 1 stat_of "$A" tx_pool_in_use
 	emu_ok bus name=t ack=on
 	adapter b candlelight-fd bus=t
 	up "$(netdev b)"
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
-	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 0
+	eq_said "tx_dropped" 0 link_stat "$A" tx_dropped
 }
 
 # CANable 2.5 throws them away, and says so once. If that is lost, they don't wait for ever.
@@ -263,7 +263,7 @@ test_no_partner_unheard() {
 	local n
 
 	one canable25
-	n=$(stat_of "$A" tx_limit)
+	get n stat_of "$A" tx_limit
 	emu_ok bus name=t ack=off
 	emu_ok fault id=a what=in-drop count=1000000
 	send_frames $((n + 10)) &
@@ -273,7 +273,7 @@ test_no_partner_unheard() {
 	emu_ok bus name=t ack=on
 	wait
 	balance $((n + 10))
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 }
 
 # On a bus full of more urgent frames one waits its turn, however long an echo takes elsewhere
@@ -281,7 +281,7 @@ test_full_bus() {
 	emu_ok bus name=t ack=on
 	# its echo means that the frame was on the bus
 	adapter a cannectivity bus=t
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	# slow, lest the frames fill a device whose host is late
 	up "$A" bitrate 10000
 	# 400 frames of 12 ms
@@ -290,9 +290,9 @@ test_full_bus() {
 	ok "cansend" cansend "$A" 7F0#01
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 	# it was doubted, and nothing came of it
-	ge "looks that found it overdue" "$(stat_of "$A" tx_doubted)" 1
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
-	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 0
+	ge_said "looks that found it overdue" 1 stat_of "$A" tx_doubted
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
+	eq_said "tx_dropped" 0 link_stat "$A" tx_dropped
 }
 
 # An OUT transfer that never ends, and all that is queued behind it
@@ -303,9 +303,9 @@ test_out_hang() {
 	wait_for 20 "restart" is 1 stat_of "$A" tx_stuck
 	send_frames 20
 	balance 40
-	ge "frames echoed" "$(link_stat "$A" tx_packets)" 20
-	ge "transfers that never ended" "$(stat_of "$A" tx_hung)" 1
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	ge_said "frames echoed" 20 link_stat "$A" tx_packets
+	ge_said "transfers that never ended" 1 stat_of "$A" tx_hung
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 	neighbour_fine
 }
 
@@ -327,7 +327,7 @@ test_out_hang_for_good() {
 	carrier "$A"
 	send_frames 20
 	balance 22
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 20
+	eq_said "frames echoed" 20 link_stat "$A" tx_packets
 	eq "index of the interface" "$(<"/sys/class/net/$A/ifindex")" "$index"
 }
 
@@ -345,7 +345,7 @@ useless() {
 	wait_for 40 "USB reset" at_least 1 intf_stat a recovery/usb_resets
 	emu_all "fault id=a what=none" "usbreset id=a"
 	wait_for 20 "USB reset by the core" at_least 1 usb_resets
-	n=$(link_stat "$A" tx_packets)
+	get n link_stat "$A" tx_packets
 	wait_for 20 "frames after it" at_least $((n + 20)) link_stat "$A" tx_packets
 	kill -TERM "$SENDER"
 	wait "$SENDER" 2>/dev/null
@@ -368,7 +368,7 @@ test_out_only_fails() {
 test_in_dead() {
 	useless what=in-drop
 	log_has "nothing comes in, USB reset" || fail "nothing in the log"
-	ge "new starts before" "$(stat_of "$A" tx_stuck)" 2
+	ge_said "new starts before" 2 stat_of "$A" tx_stuck
 }
 
 test_in_errors() {
@@ -380,12 +380,12 @@ test_in_errors() {
 		send_frames 10
 	done
 	balance 60
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 60
+	eq_said "frames echoed" 60 link_stat "$A" tx_packets
 	neighbour_fine
-	ge "failed transfers" "$(intf_stat a rx/urb_errors)" 25
-	ge "halts" "$(intf_stat a recovery/cleared_halts)" 1
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
-	ge "lines when it begins" "$(log_count "IN transfers fail")" 1
+	ge_said "failed transfers" 25 intf_stat a rx/urb_errors
+	ge_said "halts" 1 intf_stat a recovery/cleared_halts
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
+	ge_said "lines when it begins" 1 log_count "IN transfers fail"
 	wait_for 20 "line when it is over" log_has "IN transfers succeed again"
 	down "$A"
 	down "$B"
@@ -403,13 +403,13 @@ test_out_errors() {
 		n=$((n + 10))
 		balance "$n"
 	done
-	ge "tx_errors" "$(link_stat "$A" tx_errors)" 6
-	ge "failed transfers" "$(stat_of "$A" tx_urb_errors)" 6
+	ge_said "tx_errors" 6 link_stat "$A" tx_errors
+	ge_said "failed transfers" 6 stat_of "$A" tx_urb_errors
 	# all but those at the halt, which the device can't have
-	eq "slots kept aside" "$(stat_of "$A" tx_aside)" 5
-	eq "halts" "$(intf_stat a recovery/cleared_halts)" 1
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
-	ge "lines when it begins" "$(log_count "OUT transfers fail")" 1
+	eq_said "slots kept aside" 5 stat_of "$A" tx_aside
+	eq_said "halts" 1 intf_stat a recovery/cleared_halts
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
+	ge_said "lines when it begins" 1 log_count "OUT transfers fail"
 	send_frames 10
 	wait_for 20 "line when it is over" log_has "OUT transfers succeed again"
 	down "$A"
@@ -425,11 +425,11 @@ out_taken() {
 		"fault id=a what=late-echo n=1 us=300000"
 	send_frames 40
 	balance 40
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 39
-	eq "frames that failed" "$(link_stat "$A" tx_errors)" 1
-	eq "slots kept aside" "$(stat_of "$A" tx_aside)" 1
-	eq "echoes that came for them" "$(stat_of "$A" echo_duplicate)" 1
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
+	eq_said "frames echoed" 39 link_stat "$A" tx_packets
+	eq_said "frames that failed" 1 link_stat "$A" tx_errors
+	eq_said "slots kept aside" 1 stat_of "$A" tx_aside
+	eq_said "echoes that came for them" 1 stat_of "$A" echo_duplicate
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
 	down "$A"
 	pools_empty a
 }
@@ -447,11 +447,11 @@ test_out_aside() {
 	emu_ok fault id=a what=out-status status=crc n=2
 	send_frames 2
 	wait_for 20 "failed frames" is 2 link_stat "$A" tx_errors
-	eq "slots in use" "$(stat_of "$A" tx_pool_in_use)" 2
-	eq "places taken" "$(intf_stat a firmware/in_flight)" 2
+	eq_said "slots in use" 2 stat_of "$A" tx_pool_in_use
+	eq_said "places taken" 2 intf_stat a firmware/in_flight
 	send_frames 1
 	balance 4
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
 	down "$A"
 	pools_empty a
 }
@@ -464,14 +464,14 @@ test_out_aside_canable25() {
 	emu_ok fault id=a what=out-status status=timeout n=2
 	send_frames 4
 	wait_for 20 "end of all frames" at_least 4 accounted
-	eq "slots in use" "$(stat_of "$A" tx_pool_in_use)" 2
+	eq_said "slots in use" 2 stat_of "$A" tx_pool_in_use
 	emu_ok fault id=a what=out-status status=timeout n=1
 	send_frames 2
 	whole tx_stuck 1
 	balance 7
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 4
-	eq "frames that failed" "$(link_stat "$A" tx_errors)" 3
-	eq "slots kept aside" "$(stat_of "$A" tx_aside)" 3
+	eq_said "frames echoed" 4 link_stat "$A" tx_packets
+	eq_said "frames that failed" 3 link_stat "$A" tx_errors
+	eq_said "slots kept aside" 3 stat_of "$A" tx_aside
 	down "$A"
 	pools_empty a
 }
@@ -481,8 +481,8 @@ neighbours() {
 	emu_ok bus name=t ack=on
 	emu_ok bus name=u ack=on
 	adapter a candlelight-fd channels=2 bus=t,u
-	A=$(netdev a 0) || fail "no channel 0"
-	B=$(netdev a 1) || fail "no channel 1"
+	get A netdev a 0 || fail "no channel 0"
+	get B netdev a 1 || fail "no channel 1"
 	up "$A"
 	up "$B"
 }
@@ -498,11 +498,11 @@ test_mute() {
 	ok "cansend" cansend "$B" 123#
 	wait_for 20 "new start of the neighbour" is 1 stat_of "$B" tx_stuck
 	# this one waits, as if there were no such request, until a later frame is echoed
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
 	ok "cansend" cansend "$A" 124#
 	wait_for 20 "frame given up" is 1 stat_of "$A" echo_lost
 	balance 2
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 }
 
 # One channel's RESET is never answered when it goes down: it is asked a few times more, and the
@@ -519,8 +519,8 @@ test_deaf_to_reset() {
 	wait_for 20 "end of it" asked
 	ok "cansend" cansend "$B" 124#
 	wait_for 20 "echo" is 1 link_stat "$B" tx_packets
-	eq "requests without an answer" "$(intf_stat a recovery/no_answer)" 3
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	eq_said "requests without an answer" 3 intf_stat a recovery/no_answer
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 	emu_ok fault id=a what=none
 	up "$A"
 	ok "cansend" cansend "$A" 125#
@@ -549,13 +549,13 @@ test_dead() {
 	emu_all "fault id=a what=none" "usbreset id=a"
 	wait_for 20 "USB reset by the core" is 1 usb_resets
 	on_bus "$A" a:0
-	eq "lines as it begins" "$(log_count "no answer to any request, USB reset")" 1
+	eq_said "lines as it begins" 1 log_count "no answer to any request, USB reset"
 	wait_for 20 "line as it ends" log_has "programmed anew after the USB reset"
 	carrier "$A"
 	send_frames 10
 	balance 21
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 20
-	eq "gave up" "$(intf_stat a recovery/gave_up)" 0
+	eq_said "frames echoed" 20 link_stat "$A" tx_packets
+	eq_said "gave up" 0 intf_stat a recovery/gave_up
 	eq "index of the interface" "$(<"/sys/class/net/$A/ifindex")" "$INDEX"
 }
 
@@ -565,17 +565,17 @@ test_gave_up() {
 
 	dead
 	wait_for 60 "end of the attempts" is 1 intf_stat a recovery/gave_up
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 3
+	eq_said "USB resets" 3 intf_stat a recovery/usb_resets
 	eq "USB resets by the core" "$(usb_resets)" 3
-	eq "lines that say so" "$(log_count "gave up")" 1
+	eq_said "lines that say so" 1 log_count "gave up"
 	eq "index of the interface" "$(<"/sys/class/net/$A/ifindex")" "$INDEX"
 	wait_for 20 "end of the pool's use" is 0 intf_stat a pool_rx/in_use
-	n=$(intf_stat a recovery/no_answer)
+	get n intf_stat a recovery/no_answer
 	balance 11
-	eq "rate" "$(link_json "$A" .linkinfo.info_data.bittiming.bitrate)" 500000
+	eq_said "rate" 500000 link_json "$A" .linkinfo.info_data.bittiming.bitrate
 	# nothing is asked any more
 	emu_ok wait id=a cond=quiet timeout=$((20000 * GS_SLOW))
-	eq "requests without an answer" "$(intf_stat a recovery/no_answer)" "$n"
+	eq_said "requests without an answer" "$n" intf_stat a recovery/no_answer
 
 	emu_all "fault id=a what=none" "usbreset id=a"
 	ok "reset" usb-reset "$(usb_node a)"
@@ -583,7 +583,7 @@ test_gave_up() {
 	carrier "$A"
 	send_frames 10
 	balance 21
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 20
+	eq_said "frames echoed" 20 link_stat "$A" tx_packets
 	down "$A"
 	pools_empty a
 	up "$A"
@@ -601,7 +601,7 @@ comes_back() {
 	carrier "$A"
 	send_frames 20
 	balance $(($1 + 20))
-	eq "gave up" "$(intf_stat a recovery/gave_up)" 0
+	eq_said "gave up" 0 intf_stat a recovery/gave_up
 }
 
 # It answers, but for the requests that would have the channel started anew. never_starts WORD...
@@ -611,7 +611,7 @@ never_starts() {
 	ok "cansend" cansend "$A" 123#11
 	comes_back 1
 	log_has "no channel can be started, USB reset" || fail "nothing in the log"
-	eq "tx_packets" "$(link_stat "$A" tx_packets)" 20
+	eq_said "tx_packets" 20 link_stat "$A" tx_packets
 }
 
 test_never_starts() { never_starts what=timeout; }
@@ -624,8 +624,8 @@ test_never_restarts() {
 	up "$A" restart-ms 100
 	emu_all "fault id=a what=timeout req=2 count=1000000" "busoff id=a ch=0"
 	comes_back 0
-	eq "bus-off" "$(link_json "$A" .linkinfo.info_xstats.bus_off)" 1
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 1
+	eq_said "bus-off" 1 link_json "$A" .linkinfo.info_xstats.bus_off
+	eq_said "restarts" 1 link_json "$A" .linkinfo.info_xstats.restarts
 }
 
 # While another channel works the device is not reset for that
@@ -641,7 +641,7 @@ test_never_starts_alone() {
 	carrier "$A"
 	send_frames 20
 	balance 21
-	eq "USB resets" "$(intf_stat a recovery/usb_resets)" 0
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 	neighbour_fine
 }
 
@@ -652,7 +652,7 @@ takes_nothing() {
 	emu_all "fault id=a what=out-hang count=1000000" "fault id=a what=timeout count=1000000"
 	ok "cansend" cansend "$A" 123#11
 	comes_back 1
-	eq "tx_packets" "$(link_stat "$A" tx_packets)" 20
+	eq_said "tx_packets" 20 link_stat "$A" tx_packets
 }
 
 test_takes_nothing() { takes_nothing candlelight-fd; }
@@ -670,7 +670,7 @@ test_bus_off() {
 	emu_ok busoff id=a ch=0
 	wait_for 20 "restart" is 1 link_json "$A" .linkinfo.info_xstats.restarts
 	carrier "$A"
-	eq "frames dropped" "$(link_stat "$A" tx_dropped)" 3
+	eq_said "frames dropped" 3 link_stat "$A" tx_dropped
 	late() {
 		[ $(($(stat_of "$A" echo_unknown) + $(stat_of "$A" echo_stale) + \
 		     $(stat_of "$A" echo_duplicate))) = 3 ]
@@ -678,9 +678,9 @@ test_bus_off() {
 	send_frames 20
 	wait_for 40 "late echoes" late
 	balance 23
-	eq "frames echoed" "$(link_stat "$A" tx_packets)" 20
-	eq "bus-off" "$(link_json "$A" .linkinfo.info_xstats.bus_off)" 1
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 1
+	eq_said "frames echoed" 20 link_stat "$A" tx_packets
+	eq_said "bus-off" 1 link_json "$A" .linkinfo.info_xstats.bus_off
+	eq_said "restarts" 1 link_json "$A" .linkinfo.info_xstats.restarts
 	neighbour_fine
 }
 
@@ -694,10 +694,10 @@ test_bus_off_missed() {
 	# the two that are told by error frames: passive on the way, perhaps, and off
 	emu_ok fault id=a what=in-drop n=2
 	emu_ok busoff id=a ch=0
-	eq "bus-off that was told" "$(link_json "$A" .linkinfo.info_xstats.bus_off)" 0
+	eq_said "bus-off that was told" 0 link_json "$A" .linkinfo.info_xstats.bus_off
 	ok "cansend" cansend "$A" 123#11
 	wait_for 20 "bus-off" is 1 link_json "$A" .linkinfo.info_xstats.bus_off
-	eq "bus-off that was not told" "$(stat_of "$A" bus_off_missed)" 1
+	eq_said "bus-off that was not told" 1 stat_of "$A" bus_off_missed
 	emu_ok fault id=a what=none
 	wait_for 20 "restart" is 1 link_json "$A" .linkinfo.info_xstats.restarts
 	carrier "$A"
@@ -723,8 +723,8 @@ test_bus_off_at_start() {
 	carrier "$A"
 	send_frames 5
 	balance 6
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 2
-	eq "complaints" "$(log_count "carrier is OK")" 0
+	eq_said "restarts" 2 link_json "$A" .linkinfo.info_xstats.restarts
+	eq_said "complaints" 0 log_count "carrier is OK"
 }
 
 # The RESET that keeps a firmware off the bus is not answered at first
@@ -737,14 +737,14 @@ test_hold_bus_off() {
 	wait_for 20 "state bus-off" is BUS-OFF can_state "$A"
 	wait_for 20 "request without an answer" is 1 intf_stat a recovery/no_answer
 	wait_for 20 "RESET" is 0 emu_status a:0 started
-	eq "state" "$(can_state "$A")" BUS-OFF
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 0
+	eq_said "state" BUS-OFF can_state "$A"
+	eq_said "restarts" 0 link_json "$A" .linkinfo.info_xstats.restarts
 	patiently "restart" ip link set "$A" type can restart
 	wait_for 20 "state error-active" is ERROR-ACTIVE can_state "$A"
 	carrier "$A"
 	send_frames 5
 	balance 5
-	eq "restarts" "$(link_json "$A" .linkinfo.info_xstats.restarts)" 1
+	eq_said "restarts" 1 link_json "$A" .linkinfo.info_xstats.restarts
 }
 
 # In QEMU, what doesn't depend on how the transport passes failures and resets on

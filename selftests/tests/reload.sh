@@ -30,7 +30,7 @@ test_rmmod_under_traffic() {
 		noise
 		ok "rmmod $round" rmmod "$GS_DRIVER"
 		[ ! -d "/sys/class/net/$A" ] || fail "the interface outlived the module"
-		eq "started after rmmod" "$(emu_status a:0 started)" 0
+		eq_said "started after rmmod" 0 emu_status a:0 started
 		ok "modprobe" driver_load
 		wait_for 20 "driver bound" gs_bound a
 	done
@@ -59,10 +59,10 @@ test_modprobe_d() {
 
 	cp "$(dirname "$0")/../../modprobe.d/gs_usb_ng.conf" /etc/modprobe.d/
 	one candlelight-fd
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	ok "rmmod" rmmod "$GS_DRIVER"
 	ok "modprobe gs_usb" modprobe gs_usb
-	eq "driver at first" "$(intf_driver "$intf")" gs_usb
+	eq_said "driver at first" gs_usb intf_driver "$intf"
 	ok "modprobe gs_usb_ng" modprobe gs_usb_ng
 	wait_for 20 "driver bound" gs_bound a
 	ok "modprobe -r" modprobe -r gs_usb_ng

@@ -26,7 +26,7 @@ settings() {
 frames_go() {
 	local n
 
-	n=$(link_stat "$A" tx_packets)
+	get n link_stat "$A" tx_packets
 	capture "$GS_TMP/log" "$A"
 	emu_ok send bus=t frame=123#1122 count=10
 	ok "cangen" cangen -g 0 -p 1000 -n 10 -I 321 -L i -D i "$A"
@@ -44,8 +44,8 @@ reset_up() {
 	reset_usb a
 	on_bus "$A" a:0
 	eq "settings" "$(settings)" "$before"
-	eq "rate" "$(emu_status a:0 rate)" 250000
-	eq "data rate" "$(emu_status a:0 drate)" 1000000
+	eq_said "rate" 250000 emu_status a:0 rate
+	eq_said "data rate" 1000000 emu_status a:0 drate
 	is_up "$A" || fail "$A is down"
 	frames_go
 	reset_usb a
@@ -60,7 +60,7 @@ test_up_cannectivity() { reset_up cannectivity; }
 test_down() {
 	one candlelight-fd
 	reset_usb a
-	eq "started" "$(emu_status a:0 started)" 0
+	eq_said "started" 0 emu_status a:0 started
 	pools_empty a
 	up "$A"
 	frames_go
@@ -77,15 +77,15 @@ test_under_traffic() {
 	cangen -g 0 -p 5000 -I i -L 8 -D i "$A" >/dev/null 2>&1 &
 	emu_ok send bus=t frame=7FF#1122334455667788 count=100000 gap=3000
 	for round in 1 2 3; do
-		n=$(link_stat "$A" tx_packets)
+		get n link_stat "$A" tx_packets
 		wait_for 20 "frames sent, round $round" at_least $((n + 20)) \
 			link_stat "$A" tx_packets
 		reset_usb a
-		n=$(link_stat "$A" rx_packets)
+		get n link_stat "$A" rx_packets
 		wait_for 20 "frames received, round $round" at_least $((n + 20)) \
 			link_stat "$A" rx_packets
 	done
-	n=$(link_stat "$A" tx_packets)
+	get n link_stat "$A" tx_packets
 	wait_for 20 "frames sent after all" at_least $((n + 20)) link_stat "$A" tx_packets
 	eq "index of the interface" "$(<"/sys/class/net/$A/ifindex")" "$index"
 	down "$A"
@@ -99,7 +99,7 @@ test_bus_off() {
 	emu_ok busoff id=a ch=0
 	wait_for 20 "state bus-off" is BUS-OFF can_state "$A"
 	reset_usb a
-	eq "state" "$(can_state "$A")" BUS-OFF
+	eq_said "state" BUS-OFF can_state "$A"
 	patiently "restart" ip link set "$A" type can restart
 	wait_for 20 "state error-active" is ERROR-ACTIVE can_state "$A"
 	frames_go
@@ -111,7 +111,7 @@ test_two_channels() {
 	up "$A"
 	reset_usb a
 	wait_for 20 "start of channel 0" is 1 emu_status a:0 started
-	eq "channel 1 started" "$(emu_status a:1 started)" 0
+	eq_said "channel 1 started" 0 emu_status a:1 started
 	frames_go
 }
 

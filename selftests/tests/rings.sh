@@ -36,8 +36,8 @@ frames_go() {
 limits() {
 	one "$1"
 	eq "rings of $1" "$(rings "$A")" "$RX_DEFAULT/$RX_MAX $2/$2"
-	eq "limit" "$(stat_of "$A" tx_limit)" "$2"
-	eq "slots while down" "$(stat_of "$A" tx_pool_capacity)" 0
+	eq_said "limit" "$2" stat_of "$A" tx_limit
+	eq_said "slots while down" 0 stat_of "$A" tx_pool_capacity
 }
 
 # TX: what the firmware can take
@@ -51,18 +51,18 @@ sized() {
 
 	ok "rings" ethtool -G "$A" rx "$rx" tx "$tx"
 	eq "rings" "$(rings "$A")" "$rx/$RX_MAX $tx/32"
-	eq "limit" "$(stat_of "$A" tx_limit)" "$tx"
+	eq_said "limit" "$tx" stat_of "$A" tx_limit
 	up "$A"
-	eq "RX slots" "$(intf_stat a pool_rx/capacity)" "$rx"
-	eq "RX slots in use" "$(intf_stat a pool_rx/in_use)" "$rx"
-	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" "$tx"
+	eq_said "RX slots" "$rx" intf_stat a pool_rx/capacity
+	eq_said "RX slots in use" "$rx" intf_stat a pool_rx/in_use
+	eq_said "TX slots" "$tx" stat_of "$A" tx_pool_capacity
 	[ "$GS_GUEST" = qemu ] || eq "IN transfers" "$(emu_status a in_pending)" "$rx"
 	unlimited "$A" t
 	emu_ok bus name=t ack=off
-	n=$(link_stat "$A" tx_packets)
+	get n link_stat "$A" tx_packets
 	cangen -g 0 -p 60000 -n 40 -I i -L i -D i "$A" &
 	wait_for 20 "$tx frames in flight" is "$tx" emu_status a:0 inflight
-	eq "TX slots in use" "$(stat_of "$A" tx_pool_in_use)" "$tx"
+	eq_said "TX slots in use" "$tx" stat_of "$A" tx_pool_in_use
 	emu_ok bus name=t ack=on
 	wait_for 20 "40 frames" is $((n + 40)) link_stat "$A" tx_packets
 	bus_idle t
@@ -79,8 +79,8 @@ test_sizes() {
 		# shellcheck disable=SC2086	# two numbers
 		sized $size
 	done
-	eq "most TX slots in use" "$(stat_of "$A" tx_pool_high_water)" 32
-	eq "most RX slots in use" "$(intf_stat a pool_rx/high_water)" "$RX_MAX"
+	eq_said "most TX slots in use" 32 stat_of "$A" tx_pool_high_water
+	eq_said "most RX slots in use" "$RX_MAX" intf_stat a pool_rx/high_water
 }
 
 # One slot each way is enough for a burst
@@ -90,9 +90,9 @@ test_smallest_burst() {
 	ok "rings" ethtool -G "$A" rx "$RX_MIN" tx 1
 	up "$A"
 	frames_go 300
-	eq "rx_dropped" "$(link_stat "$A" rx_dropped)" 0
-	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" 0
-	eq "tx_errors" "$(link_stat "$A" tx_errors)" 0
+	eq_said "rx_dropped" 0 link_stat "$A" rx_dropped
+	eq_said "tx_dropped" 0 link_stat "$A" tx_dropped
+	eq_said "tx_errors" 0 link_stat "$A" tx_errors
 }
 
 test_out_of_range() {
@@ -118,15 +118,15 @@ test_out_of_range() {
 	# what is set already may be set again
 	up "$A"
 	ok "the same" ethtool -G "$A" rx 40 tx 20
-	eq "RX slots" "$(intf_stat a pool_rx/capacity)" 40
-	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 20
+	eq_said "RX slots" 40 intf_stat a pool_rx/capacity
+	eq_said "TX slots" 20 stat_of "$A" tx_pool_capacity
 	# what can't be is refused as such while it is up, too
 	refused "rx 1 while up" 'at least 2.*Invalid argument' one_line ethtool -G "$A" rx 1
 	refused "tx 0 while up" 'at least 1.*Invalid argument' one_line ethtool -G "$A" tx 0
 	refused "tx 33 while up" 'exceeds maximum.*Invalid argument' one_line ethtool -G "$A" tx 33
 	eq "rings while up" "$(rings "$A")" "$before"
-	eq "RX slots" "$(intf_stat a pool_rx/capacity)" 40
-	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 20
+	eq_said "RX slots" 40 intf_stat a pool_rx/capacity
+	eq_said "TX slots" 20 stat_of "$A" tx_pool_capacity
 }
 
 # What a command said, in one line
@@ -152,14 +152,14 @@ test_busy() {
 	refused "both" 'all channels' ethtool -G "$B" rx 64 tx 8
 	eq "rings of $A" "$(rings "$A")" "$RX_DEFAULT/$RX_MAX 32/32"
 	eq "rings of $B" "$(rings "$B")" "$RX_DEFAULT/$RX_MAX 32/32"
-	eq "RX slots" "$(intf_stat a pool_rx/capacity)" "$RX_DEFAULT"
-	eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 32
+	eq_said "RX slots" "$RX_DEFAULT" intf_stat a pool_rx/capacity
+	eq_said "TX slots" 32 stat_of "$A" tx_pool_capacity
 	ok "tx of the one that is down" ethtool -G "$B" tx 8
 	frames_go
 	up "$B"
-	eq "TX slots of $B" "$(stat_of "$B" tx_pool_capacity)" 8
-	eq "limit of $B" "$(stat_of "$B" tx_limit)" 8
-	eq "limit of $A" "$(stat_of "$A" tx_limit)" 32
+	eq_said "TX slots of $B" 8 stat_of "$B" tx_pool_capacity
+	eq_said "limit of $B" 8 stat_of "$B" tx_limit
+	eq_said "limit of $A" 32 stat_of "$A" tx_limit
 	down "$A"
 	refused "rx while $B is up" 'all channels' ethtool -G "$A" rx 64
 	ok "tx of $A" ethtool -G "$A" tx 5
@@ -174,15 +174,15 @@ test_ring_and_share() {
 	one cannectivity channels=2
 	ok "tx" ethtool -G "$A" tx 6
 	up "$A"
-	eq "limit, one open" "$(stat_of "$A" tx_limit)" 6
+	eq_said "limit, one open" 6 stat_of "$A" tx_limit
 	up "$B"
-	eq "limit, two open" "$(stat_of "$A" tx_limit)" 5
-	eq "limit of the other" "$(stat_of "$B" tx_limit)" 5
+	eq_said "limit, two open" 5 stat_of "$A" tx_limit
+	eq_said "limit of the other" 5 stat_of "$B" tx_limit
 	down "$B"
 	ok "tx of the other" ethtool -G "$B" tx 3
-	eq "limit, one open" "$(stat_of "$A" tx_limit)" 6
+	eq_said "limit, one open" 6 stat_of "$A" tx_limit
 	up "$B"
-	eq "limit of the other" "$(stat_of "$B" tx_limit)" 3
+	eq_said "limit of the other" 3 stat_of "$B" tx_limit
 }
 
 # Sizes stay while interfaces go down and up and the device is reset
@@ -199,8 +199,8 @@ test_kept() {
 		ok "reset" usb-reset "$(usb_node a)"
 		on_bus "$A" a:0
 		eq "rings after reset" "$(rings "$A")" "9/$RX_MAX 5/32"
-		eq "RX slots" "$(intf_stat a pool_rx/capacity)" 9
-		eq "TX slots" "$(stat_of "$A" tx_pool_capacity)" 5
+		eq_said "RX slots" 9 intf_stat a pool_rx/capacity
+		eq_said "TX slots" 5 stat_of "$A" tx_pool_capacity
 		frames_go
 		down "$A"
 	done
@@ -227,9 +227,9 @@ test_race() {
 		before=$(rings "$A")
 		wait_for 20 "other sizes in round $round" not is "$before" rings "$A"
 		up "$A"
-		n=$(stat_of "$A" tx_pool_capacity)
+		get n stat_of "$A" tx_pool_capacity
 		eq "rings" "$(rings "$A")" "$((n + 1))/$RX_MAX $n/32"
-		eq "RX slots" "$(intf_stat a pool_rx/capacity)" $((n + 1))
+		eq_said "RX slots" $((n + 1)) intf_stat a pool_rx/capacity
 		ok "cansend" cansend "$A" 123#
 		down "$A"
 		pools_empty a

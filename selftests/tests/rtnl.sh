@@ -110,11 +110,11 @@ test_down_behind_others() {
 
 	one channels=8
 	for i in 0 1 2 3 4 5 6 7; do
-		iface=$(netdev a "$i") || fail "no channel $i"
+		get iface netdev a "$i" || fail "no channel $i"
 		up "$iface" restart-ms 500
 		commands+=("busoff id=a ch=$i")
 	done
-	ASKED=$(emu_status a requests)
+	get ASKED emu_status a requests
 	emu_all "fault id=a what=timeout count=1000000" "${commands[@]}"
 	restarting() {
 		[ "$(emu_status a requests)" -gt "$ASKED" ]

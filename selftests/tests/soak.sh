@@ -86,7 +86,7 @@ restarts() {
 has_slots() {
 	local used
 
-	used=$(stat_of "$1" tx_pool_in_use)
+	get used stat_of "$1" tx_pool_in_use
 	if [ "$1" = "${IFACES[3]}" ]; then
 		[ $((2 * used)) -lt "$(stat_of "$1" tx_limit)" ]
 	else
@@ -101,9 +101,9 @@ settle() {
 	for i in 0 1 2 3; do
 		iface=${IFACES[i]}
 		accounted() {
-			echoed=$(link_stat "$iface" tx_packets)
-			failed=$(link_stat "$iface" tx_errors)
-			dropped=$(link_stat "$iface" tx_dropped)
+			get echoed link_stat "$iface" tx_packets
+			get failed link_stat "$iface" tx_errors
+			get dropped link_stat "$iface" tx_dropped
 			[ $((echoed + failed + dropped)) -ge "$sent" ]
 		}
 		wait_for 60 "end of all frames of $iface" accounted
@@ -117,9 +117,9 @@ settle() {
 	bus_idle s
 	for i in 0 1 2 3; do
 		iface=${IFACES[i]}
-		fetched=$(emu_status "${CHANNELS[i]}" rx)
+		get fetched emu_status "${CHANNELS[i]}" rx
 		arrived() {
-			got=$(link_stat "$iface" rx_packets)
+			get got link_stat "$iface" rx_packets
 			lost=$((fetched - got))
 			[ "$lost" -le $((QUEUE * $(restarts "$iface"))) ]
 		}
@@ -186,20 +186,20 @@ test_soak() {
 			"${GS_SLABS[-1]} slab objects, $(memory) kB free"
 	done
 	for i in echo_lost tx_urb_errors; do
-		ge "$i" "$(stat_of "${IFACES[0]}" "$i")" 1
+		ge_said "$i" 1 stat_of "${IFACES[0]}" "$i"
 	done
 	# one that comes twice is the second time that of a free slot, or of its next frame
 	i=$(($(stat_of "${IFACES[0]}" echo_duplicate) + $(stat_of "${IFACES[0]}" echo_unknown) +
 	     $(stat_of "${IFACES[0]}" echo_stale)))
 	ge "echoes that nobody waits for" "$i" 1
-	ge "echo_lost of c" "$(stat_of "${IFACES[2]}" echo_lost)" 1
-	ge "tx_aside of e" "$(stat_of "${IFACES[3]}" tx_aside)" 1
-	ge "tx_stuck of e" "$(stat_of "${IFACES[3]}" tx_stuck)" 1
-	ge "urb_errors of a" "$(intf_stat a rx/urb_errors)" 1
+	ge_said "echo_lost of c" 1 stat_of "${IFACES[2]}" echo_lost
+	ge_said "tx_aside of e" 1 stat_of "${IFACES[3]}" tx_aside
+	ge_said "tx_stuck of e" 1 stat_of "${IFACES[3]}" tx_stuck
+	ge_said "urb_errors of a" 1 intf_stat a rx/urb_errors
 
 	# and now without anything going wrong
 	for i in 0 1 2 3; do
-		now=$(link_stat "${IFACES[i]}" tx_packets)
+		get now link_stat "${IFACES[i]}" tx_packets
 		ok "cangen" cangen -g 0 -p 1000 -n 20 -I i -L i -D i "${IFACES[i]}"
 		wait_for 20 "20 echoes" is $((now + 20)) link_stat "${IFACES[i]}" tx_packets
 	done

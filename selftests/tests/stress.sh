@@ -30,7 +30,7 @@ sender() {
 	local iface
 
 	while [ -e "$GS_TMP/go" ]; do
-		iface=$(netdev a "$1") || iface=none
+		get iface netdev a "$1" || iface=none
 		cangen -g 0 -p 50 -n 300 -I "$2" -L i -D i "$iface" || gs_pause
 	done
 }
@@ -93,7 +93,7 @@ reader() {
 up_and_down() {
 	local i iface
 
-	iface=$(netdev a "$1") || fail "no channel $1"
+	get iface netdev a "$1" || fail "no channel $1"
 	for ((i = 0; i < 2 * ROUNDS; i++)); do
 		echo "link set $iface down"
 		echo "link set $iface up"
@@ -148,7 +148,7 @@ at_work() {
 unbind_and_bind() {
 	local i intf
 
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	for ((i = 0; i < ROUNDS; i++)); do
 		at_work "in round $i"
 		gs_unbind "$intf" || fail "unbind in round $i"
@@ -178,7 +178,7 @@ works() {
 
 	bus_idle s
 	for ch in 0 1; do
-		iface=$(netdev a "$ch") || fail "no channel $ch"
+		get iface netdev a "$ch" || fail "no channel $ch"
 		up "$iface" restart-ms 0
 		capture "$GS_TMP/log" "$iface"
 		emu_ok send bus=s frame=7FF#1122 count=20

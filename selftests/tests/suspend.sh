@@ -45,21 +45,21 @@ one() {
 	emu_ok bus name=u ack=on
 	[ "$socket" = "$XHCI" ] || set -- "$@" hs=1
 	adapter a "$@" bus=t,u socket="$socket"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 }
 
 # sleep_system [WORD...]: with all that the firmware forgets in it; hundredths of seconds in SLEPT
 sleep_system() {
 	local n
 
-	n=$(emu_status a suspends)
+	get n emu_status a suspends
 	emu_ok suspend id=a at=idle "$@"
 	gs_now
 	SLEPT=$GS_NOW
 	ok "sleep" eval 'echo freeze >/sys/power/state'
 	gs_now
 	SLEPT=$((GS_NOW - SLEPT))
-	eq "suspends" "$(emu_status a suspends)" $((n + 1))
+	eq_said "suspends" $((n + 1)) emu_status a suspends
 }
 
 # What must be the same after a sleep: of the interface, of its rings, and in the firmware.
@@ -131,7 +131,7 @@ sleep_up() {
 		n=$((n + 10))
 		settings "$A" 0 >"$GS_TMP/before"
 		counters "$A" >"$GS_TMP/counted"
-		resets=$(emu_status a resets)
+		get resets emu_status a resets
 		sleep_system "$word"
 		settings "$A" 0 >"$GS_TMP/after"
 		unchanged before after
@@ -145,8 +145,8 @@ sleep_up() {
 		fi
 		talk 5 "$n"
 	done
-	eq "frames sent" "$(link_stat "$A" tx_packets)" $((n / 2 + 5))
-	eq "frames received" "$(link_stat "$A" rx_packets)" $((n / 2 + 5))
+	eq_said "frames sent" $((n / 2 + 5)) link_stat "$A" tx_packets
+	eq_said "frames received" $((n / 2 + 5)) link_stat "$A" rx_packets
 	# by resume itself, not by who looks after what had failed then
 	! log_has "not started yet" || fail "not started at once"
 	stop_capture
@@ -172,15 +172,15 @@ test_two_channels() {
 	local b
 
 	one "$XHCI" cannectivity channels=2
-	b=$(netdev a 1) || fail "no channel 1"
+	get b netdev a 1 || fail "no channel 1"
 	up "$A"
 	capture "$GS_TMP/log" "$A"
 	talk 3 0
 	sleep_system
-	eq "channel 0 started" "$(emu_status a:0 started)" 1
-	eq "channel 1 started" "$(emu_status a:1 started)" 0
+	eq_said "channel 0 started" 1 emu_status a:0 started
+	eq_said "channel 1 started" 0 emu_status a:1 started
 	! is_up "$b" || fail "$b is up"
-	eq "slots of channel 1" "$(stat_of "$b" tx_pool_capacity)" 0
+	eq_said "slots of channel 1" 0 stat_of "$b" tx_pool_capacity
 	talk 3 6
 	up_fd "$b" bitrate 125000
 	{ settings "$A" 0; settings "$b" 1; } >"$GS_TMP/before"
@@ -201,8 +201,8 @@ test_down() {
 	up_fd "$A"
 	down "$A"
 	sleep_system power=off
-	eq "termination" "$(emu_status a:0 termination)" 1
-	eq "started" "$(emu_status a:0 started)" 0
+	eq_said "termination" 1 emu_status a:0 termination
+	eq_said "started" 0 emu_status a:0 started
 	pools_empty a
 	up_fd "$A"
 	capture "$GS_TMP/log" "$A"
@@ -213,7 +213,7 @@ test_down() {
 settled() {
 	local was=$IN_FLIGHT
 
-	IN_FLIGHT=$(intf_stat a firmware/in_flight)
+	get IN_FLIGHT intf_stat a firmware/in_flight
 	[ "$IN_FLIGHT" -ge 8 ] && [ "$IN_FLIGHT" = "$was" ]
 }
 
@@ -231,21 +231,21 @@ waiting() {
 	wait_for 10 "frames that wait" settled
 	n=$IN_FLIGHT
 	sleep_system
-	eq "tx_abandoned" "$(stat_of "$A" tx_abandoned)" "$n"
-	eq "tx_dropped" "$(link_stat "$A" tx_dropped)" "$n"
-	eq "tx_errors" "$(link_stat "$A" tx_errors)" 0
+	eq_said "tx_abandoned" "$n" stat_of "$A" tx_abandoned
+	eq_said "tx_dropped" "$n" link_stat "$A" tx_dropped
+	eq_said "tx_errors" 0 link_stat "$A" tx_errors
 	sleep_system
-	n=$(link_stat "$A" tx_dropped)
+	get n link_stat "$A" tx_dropped
 	emu_ok bus name=t ack=on
 	wait $! || fail "the sender ended early"
 	wait_for 10 "echoes of what was not dropped" is "$sent" accounted "$A"
-	echoed=$(link_stat "$A" tx_packets)
+	get echoed link_stat "$A" tx_packets
 	eq "echoes and drops" $((echoed + n)) "$sent"
 	ge "echoes" "$echoed" 1
 	got "$GS_TMP/log" "$echoed"
-	eq "frames seen by the socket" "$(lines "$GS_TMP/log")" "$echoed"
-	eq "in flight" "$(intf_stat a firmware/in_flight)" 0
-	eq "tx_stuck" "$(stat_of "$A" tx_stuck)" 0
+	eq_said "frames seen by the socket" "$echoed" lines "$GS_TMP/log"
+	eq_said "in flight" 0 intf_stat a firmware/in_flight
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
 }
 
 # accounted IFACE
@@ -370,7 +370,7 @@ test_dead() {
 	emu_ok fault id=a what=none
 	sleep_system
 	log_has "taken up again" || fail "not taken up again"
-	eq "started" "$(emu_status a:0 started)" 1
+	eq_said "started" 1 emu_status a:0 started
 	talk 3 6
 }
 
@@ -387,16 +387,16 @@ often() {
 	cangen -g 0 -p 60000 -I 7FE -L 8 -D i "$A" >/dev/null 2>&1 &
 	emu_ok send bus=t frame=123#1122334455667788 count=10000000 gap=20000
 	for ((i = 0; i < SUSPENDS; i++)); do
-		n=$(link_stat "$A" tx_packets)
+		get n link_stat "$A" tx_packets
 		wait_for 20 "frames sent, sleep $i" at_least $((n + 5)) link_stat "$A" tx_packets
 		emu_ok bus name=t ack=off
 		IN_FLIGHT=-1
 		wait_for 10 "frames that wait" settled
 		dropped=$((dropped + IN_FLIGHT))
 		sleep_system
-		eq "frames dropped" "$(link_stat "$A" tx_dropped)" "$dropped"
+		eq_said "frames dropped" "$dropped" link_stat "$A" tx_dropped
 		emu_ok bus name=t ack=on
-		n=$(link_stat "$A" rx_packets)
+		get n link_stat "$A" rx_packets
 		[ "$SLEPT" -le "$most" ] || most=$SLEPT
 		wait_for 20 "frames received, sleep $i" at_least $((n + 5)) \
 			link_stat "$A" rx_packets
@@ -407,8 +407,8 @@ often() {
 		"$(link_stat "$A" tx_packets) echoed," \
 		"$(link_stat "$A" tx_dropped) dropped, $(link_stat "$A" tx_errors) failed," \
 		"$(link_stat "$A" rx_packets) received"
-	eq "frames failed" "$(link_stat "$A" tx_errors)" 0
-	n=$(link_stat "$A" tx_packets)
+	eq_said "frames failed" 0 link_stat "$A" tx_errors
+	get n link_stat "$A" tx_packets
 	wait_for 20 "frames sent after all" at_least $((n + 5)) link_stat "$A" tx_packets
 	down "$A"
 	pools_empty a
@@ -425,7 +425,7 @@ test_compare() {
 	adapter_unbound a candlelight-fd bus=t
 	emu_ok set id=a referee=0
 	wait_for 20 "interface" netdev a
-	A=$(netdev a)
+	get A netdev a
 	index=$(<"/sys/class/net/$A/ifindex")
 	ok "up" ip link set "$A" up type can bitrate 500000
 	capture "$GS_TMP/log" "$A"

@@ -272,10 +272,10 @@ in_elm() {
 		# busy until the RESET has been answered
 		wait_for 20 "choice of ELM's protocol" choose elm "$file"
 		iface=${IFACES[i]}
-		rx=$(link_stat "$iface" rx_packets)
-		tx=$(link_stat "$iface" tx_packets)
+		get rx link_stat "$iface" rx_packets
+		get tx link_stat "$iface" tx_packets
 		patiently "up" ip link set "$iface" up
-		eq "ELM mode of the device" "$(emu_status "s$i" elm)" 1
+		eq_said "ELM mode of the device" 1 emu_status "s$i" elm
 		send_from "$iface"
 		wait_for 20 "frame sent in ELM's protocol" at_least $((tx + 1)) \
 			link_stat "$iface" tx_packets

@@ -23,10 +23,10 @@ tdc_of() {
 test_default() {
 	one candlelight-fd
 	fd_up "$A"
-	eq "modes" "$(ctrlmodes "$A")" "FD TDC-AUTO"
+	eq_said "modes" "FD TDC-AUTO" ctrlmodes "$A"
 	# 40 MHz / 4 MHz * 0.8
 	eq "tdco" "$(tdc_of "$A" tdco)" 8
-	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" "2/8/0"
+	eq_said "mode/tdco/tdcf of the device" "2/8/0" emu_status a:0 tdc
 	capture "$GS_TMP/log" "$A"
 	ok "cansend" cansend "$A" 123##1.11223344
 	got "$GS_TMP/log" 1
@@ -36,20 +36,20 @@ test_default() {
 test_given() {
 	one candlelight-fd
 	fd_up "$A" tdc-mode auto tdco 20 tdcf 30
-	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" "2/20/30"
+	eq_said "mode/tdco/tdcf of the device" "2/20/30" emu_status a:0 tdc
 	eq "tdcf" "$(tdc_of "$A" tdcf)" 30
 	down "$A"
 	# and they are sent again at each start, since RESET forgets them
 	up "$A"
-	eq "after another start" "$(emu_status a:0 tdc)" "2/20/30"
+	eq_said "after another start" "2/20/30" emu_status a:0 tdc
 }
 
 # "off" is a value: without it the firmware would compensate as it sees fit
 test_off() {
 	one candlelight-fd
 	fd_up "$A" tdc-mode off
-	eq "modes" "$(ctrlmodes "$A")" "FD"
-	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" "1/0/0"
+	eq_said "modes" "FD" ctrlmodes "$A"
+	eq_said "mode/tdco/tdcf of the device" "1/0/0" emu_status a:0 tdc
 	eq "bit 17 of the start" $(($(emu_status a:0 mode) >> 17 & 1)) 1
 }
 
@@ -57,7 +57,7 @@ test_off() {
 test_classic() {
 	one candlelight-fd
 	up "$A"
-	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" ""
+	eq_said "mode/tdco/tdcf of the device" "" emu_status a:0 tdc
 	eq "bit 17 of the start" $(($(emu_status a:0 mode) >> 17 & 1)) 0
 }
 
@@ -71,13 +71,13 @@ test_manual() {
 			dbitrate 4000000 fd on tdc-mode manual tdcv "$v" tdco 12
 	done
 	fd_up "$A" tdc-mode manual tdcv 7 tdco 12
-	eq "modes" "$(ctrlmodes "$A")" "FD TDC-MANUAL"
+	eq_said "modes" "FD TDC-MANUAL" ctrlmodes "$A"
 	eq "tdcv" "$(tdc_of "$A" tdcv)" 7
-	eq "mode/tdco/tdcf of the device" "$(emu_status a:0 tdc)" "4/12/0"
-	eq "tdcv of the device" "$(emu_status a:0 tdcv)" 7
+	eq_said "mode/tdco/tdcf of the device" "4/12/0" emu_status a:0 tdc
+	eq_said "tdcv of the device" 7 emu_status a:0 tdcv
 	down "$A"
 	fd_up "$A" tdc-mode auto tdco 12
-	eq "tdcv of the device, automatic" "$(emu_status a:0 tdcv)" 0
+	eq_said "tdcv of the device, automatic" 0 emu_status a:0 tdcv
 }
 
 test_refused() {
@@ -107,7 +107,7 @@ test_measured() {
 	fd_up "$A"
 	wait_for 10 "measured delay" measured
 	up "$B" bitrate 500000 sjw 1
-	asked=$(emu_status a requests)
+	get asked emu_status a requests
 	asked_again() {
 		measured || fail "a false 'off' was believed"
 		[ "$(emu_status a requests)" -ge $((asked + 2)) ]
@@ -131,7 +131,7 @@ test_measured_never() {
 	done
 	# a machine that stood still has had its pause
 	[ "$GS_NOW" -ge $((began + 900)) ] ||
-		eq "requests without an answer" "$(intf_stat a recovery/no_answer)" 1
+		eq_said "requests without an answer" 1 intf_stat a recovery/no_answer
 	ok "cansend" cansend "$A" 123##1.11223344
 	wait_for 10 "echo" is 1 link_stat "$A" tx_packets
 }

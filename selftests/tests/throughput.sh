@@ -25,7 +25,7 @@ FD="-f -b -L 64 -D $(printf '55%.0s' {1..64})"
 one() {
 	emu_ok bus name=t ack=on "${@:2}"
 	adapter a "$1" bus=t channels=1 hs=0 packets_s=19000
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 }
 
 classic_up() {
@@ -40,7 +40,7 @@ fd_up() {
 to_gs_usb() {
 	down "$A"
 	by_gs_usb a
-	A=$(netdev a) || fail "no interface of gs_usb"
+	get A netdev a || fail "no interface of gs_usb"
 }
 
 to_elm() {
@@ -53,7 +53,7 @@ to_elm() {
 measure() {
 	local sent
 
-	sent=$(link_stat "$A" tx_packets)
+	get sent link_stat "$A" tx_packets
 	# it sleeps while its socket is full
 	# shellcheck disable=SC2086	# options
 	ok "cangen" cangen -g 0 -p 1000 -n "$FRAMES" -I 555 $2 "$A"

@@ -19,7 +19,7 @@ STEERED_PPM=1100
 distances() {
 	local n
 
-	n=$(lines "$GS_TMP/log")
+	get n lines "$GS_TMP/log"
 	emu buslog bus=t | awk '/dur=/ { print $1 }' | tail -n "$n" >"$GS_TMP/bus.us"
 	awk '{ gsub(/[().]/, "", $1); print $1 }' "$GS_TMP/log" >"$GS_TMP/log.us"
 	paste "$GS_TMP/bus.us" "$GS_TMP/log.us" |
@@ -125,7 +125,7 @@ test_wrap() {
 		emu_all "set id=a ts=4293967296" "send bus=t frame=123#11 count=30 gap=100000"
 		got "$GS_TMP/log" 30
 		got "$GS_TMP/host" 30
-		le "device time after the wrap" "$(emu_status a ts)" 4000000000
+		le_said "device time after the wrap" 4000000000 emu_status a ts
 		if [ "$i" = 3 ] || calm "$GS_TMP/host"; then
 			break
 		fi

@@ -27,8 +27,8 @@ pair() {
 	emu_ok bus name="$BUS"
 	adapter a "$1" bus="$BUS"
 	adapter b "$2" bus="$BUS"
-	A=$(netdev a) || fail "no interface of a"
-	B=$(netdev b) || fail "no interface of b"
+	get A netdev a || fail "no interface of a"
+	get B netdev b || fail "no interface of b"
 }
 
 # transfer N FROM TO COMMAND...: N frames that the command sends
@@ -49,7 +49,7 @@ transfer() {
 	frames "$GS_TMP/echoes" >"$GS_TMP/echoes.frames"
 	frames "$GS_TMP/received" >"$GS_TMP/received.frames"
 	bus_frames "$BUS" | tail -n "$n" >"$GS_TMP/bus.frames"
-	eq "frames received" "$(lines "$GS_TMP/received.frames")" "$n"
+	eq_said "frames received" "$n" lines "$GS_TMP/received.frames"
 	same "bus against receiver" "$GS_TMP/bus.frames" "$GS_TMP/received.frames"
 	same "echoes against bus" "$GS_TMP/echoes.frames" "$GS_TMP/bus.frames"
 }
@@ -73,7 +73,7 @@ no_losses() {
 
 	for iface in "$A" "$B"; do
 		for s in rx_dropped rx_errors tx_dropped tx_errors rx_over_errors; do
-			eq "$s of $iface" "$(link_stat "$iface" "$s")" 0
+			eq_said "$s of $iface" 0 link_stat "$iface" "$s"
 		done
 	done
 }
@@ -148,8 +148,8 @@ test_bit_rates() {
 	for rate in 50000 125000 250000 500000 1000000; do
 		up "$A" bitrate "$rate"
 		up "$B" bitrate "$rate"
-		eq "rate of a" "$(emu_status a:0 rate)" "$rate"
-		eq "rate of b" "$(emu_status b:0 rate)" "$rate"
+		eq_said "rate of a" "$rate" emu_status a:0 rate
+		eq_said "rate of b" "$rate" emu_status b:0 rate
 		generate 40 "$A" "$B" -I i -L i -D i
 		generate 40 "$B" "$A" -I i -L i -D i
 		down "$A"
@@ -165,8 +165,8 @@ test_data_bit_rates() {
 	for rate in 2000000 5000000 8000000; do
 		up_fd "$A" bitrate 1000000 dbitrate "$rate"
 		up_fd "$B" bitrate 1000000 dbitrate "$rate"
-		eq "data rate of a" "$(emu_status a:0 drate)" "$rate"
-		eq "data rate of b" "$(emu_status b:0 drate)" "$rate"
+		eq_said "data rate of a" "$rate" emu_status a:0 drate
+		eq_said "data rate of b" "$rate" emu_status b:0 drate
 		generate 32 "$A" "$B" -b -I i -L i -D r
 		generate 32 "$B" "$A" -b -I i -L i -D r
 		down "$A"
@@ -312,7 +312,7 @@ test_loopback_off() {
 	got "$GS_TMP/received" 21
 	got "$GS_TMP/echoes" 1
 	eq "echoes" "$(frames "$GS_TMP/echoes")" "7FF#FF"
-	eq "frames counted" "$(link_stat "$A" tx_packets)" 21
+	eq_said "frames counted" 21 link_stat "$A" tx_packets
 }
 
 # Both send at once. A firmware that echoes when the frame was on the bus makes all four
@@ -393,7 +393,7 @@ replay() {
 	local log=$GS_DATA/$1 n
 
 	grep '^(' "$log" >"$GS_TMP/replay"
-	n=$(lines "$GS_TMP/replay")
+	get n lines "$GS_TMP/replay"
 	frames "$GS_TMP/replay" >"$GS_TMP/wanted"
 	transfer "$n" "$A" "$B" canplayer -I "$log" -t "$A=can0"
 	same "log against receiver" "$GS_TMP/wanted" "$GS_TMP/received.frames"

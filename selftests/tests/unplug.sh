@@ -100,7 +100,7 @@ test_reset() {
 
 prepare_sending() {
 	is_up "$A" || up_fd "$A"
-	SENT=$(link_stat "$A" tx_packets)
+	get SENT link_stat "$A" tx_packets
 }
 
 sending() {
@@ -125,7 +125,7 @@ test_echo() {
 
 prepare_receiving() {
 	is_up "$A" || up_fd "$A"
-	GOT=$(link_stat "$A" rx_packets)
+	get GOT link_stat "$A" rx_packets
 }
 
 receiving() {
@@ -160,7 +160,7 @@ test_probe() {
 	emu_ok fault id=a what=none
 	note "probe: pulled at each of $k"
 	ge "requests of probe" "$k" 7
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 	works
 }
 
@@ -192,8 +192,8 @@ test_traffic() {
 	emu_ok send bus=u frame=7FE#1122 count=10000000 gap=500
 	for ((i = 0; i < UNPLUGS; i++)); do
 		us=$((RANDOM * 20))
-		A=$(netdev a 0) || fail "no channel 0"
-		n=$(netdev a 1) || fail "no channel 1"
+		get A netdev a 0 || fail "no channel 0"
+		get n netdev a 1 || fail "no channel 1"
 		for n in "$A" "$n"; do
 			up "$n" restart-ms 100
 			cangen -g 1 -p 1000 -I i -L i -D i "$n" >/dev/null 2>&1 &
@@ -208,7 +208,7 @@ test_traffic() {
 		wait_for 20 "driver bound again, time $i" gs_bound a
 		[ $((i % 10)) != 0 ] || memory_flat "$i unplugs" "$SLACK"
 	done
-	A=$(netdev a 0) || fail "no channel 0"
+	get A netdev a 0 || fail "no channel 0"
 	pools_empty a 0
 	pools_empty a 1
 	up "$A"

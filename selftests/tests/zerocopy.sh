@@ -16,7 +16,7 @@ UNREAD=1000
 one() {
 	emu_ok bus name=t ack=on fast=1
 	adapter a "$1" bus=t "${@:2}"
-	A=$(netdev a) || fail "no interface"
+	get A netdev a || fail "no interface"
 }
 
 copybreak() {
@@ -42,10 +42,10 @@ FD_FRAMES="321##0 321##1112233 00000321##0AABBCCDDEEFF001122334455 7FF##3$(print
 
 # counted IN_PLACE COPIED: since the interface is there
 counted() {
-	eq "rx_in_place" "$(stat_of "$A" rx_in_place)" "$1"
-	eq "rx_copied" "$(stat_of "$A" rx_copied)" "$2"
-	eq "rx_no_page" "$(stat_of "$A" rx_no_page)" 0
-	eq "rx_packets" "$(link_stat "$A" rx_packets)" $(($1 + $2))
+	eq_said "rx_in_place" "$1" stat_of "$A" rx_in_place
+	eq_said "rx_copied" "$2" stat_of "$A" rx_copied
+	eq_said "rx_no_page" 0 stat_of "$A" rx_no_page
+	eq_said "rx_packets" $(($1 + $2)) link_stat "$A" rx_packets
 }
 
 # content COPYBREAK IN_PLACE COPIED PERSONALITY: of 8 classic and 4 FD frames
@@ -188,10 +188,10 @@ arrived() {
 full() {
 	local intf
 
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	wait_for 20 "$1" is "$1" intf_driver "$intf"
 	wait_for 20 "interface" netdev a
-	A=$(netdev a)
+	get A netdev a
 	up "$A" berr-reporting off
 	hold "$1" "$A" 50000
 	emu_ok send bus=t frame=123#1122334455667788 count=2000
@@ -207,12 +207,12 @@ test_receive_buffer() {
 	local intf in_place copied
 
 	one candlelight-bx
-	intf=$(usb_intf a)
+	get intf usb_intf a
 	modprobe ${GS_MODULE_DIR:+-d "$GS_MODULE_DIR"} gs_usb || fail "no gs_usb"
 	copybreak 0
 	full gs_usb_ng
 	in_place=$HELD_FRAMES
-	ge "frames in place" "$(stat_of "$A" rx_in_place)" 2000
+	ge_said "frames in place" 2000 stat_of "$A" rx_in_place
 	copybreak 72
 	mv "$GS_TMP/gs_usb_ng" "$GS_TMP/in-place"
 	rm "$GS_TMP/gs_usb_ng.in"
