@@ -614,6 +614,8 @@ static bool gs_usb_ng_new_state(struct gs_channel *ch, const struct gs_wire_erro
 	enum can_state state = max(err->tx_state, err->rx_state);
 	struct net_device *netdev = ch->netdev;
 
+	if (state == CAN_STATE_ERROR_PASSIVE)
+		WRITE_ONCE(ch->passive_seq, ch->echo_seq);
 	if (state == ch->can.state)
 		return false;
 

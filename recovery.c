@@ -75,11 +75,11 @@
 /* What a device is reminded of, and doesn't take so often, it goes without */
 #define GS_REMIND_TRIES		3
 
-/* A pipe whose transfers only fail gets a USB reset then; hubs take less to see a device go.
- * Failures that are further apart than the longest pause allows have had time without in between.
+/* A pipe whose transfers only fail gets a USB reset then; hubs take less to see a device go. Not
+ * for fewer failures, which may be hours apart if nobody sends meanwhile.
  */
 #define GS_ONLY_FAIL		msecs_to_jiffies(3000)
-#define GS_FAIL_AGAIN		msecs_to_jiffies(1500)
+#define GS_FAILS_MANY		4
 
 /**
  * gs_usb_ng_look() - have everything looked at
@@ -197,18 +197,18 @@ static void gs_usb_ng_rx_retry(struct work_struct *work)
 
 	/* Only slots that were held while a halt was cleared may be left, and no failure */
 	if (READ_ONCE(dev->rx_status)) {
-		if (dev->rx_health == GS_HEALTHY) {
+		if (dev->rx_health == GS_HEALTHY && gs_usb_ng_may_log(dev))
+			dev_warn(&dev->intf->dev, "IN transfers fail (%pe), tried again\n",
+				 ERR_PTR(READ_ONCE(dev->rx_status)));
+		/* For want of memory a device is not reset: that would take more of it */
+		if (dev->rx_health == GS_HEALTHY || READ_ONCE(dev->rx_good) ||
+		    READ_ONCE(dev->rx_status) == -ENOMEM) {
 			dev->rx_since = jiffies;
-			if (gs_usb_ng_may_log(dev))
-				dev_warn(&dev->intf->dev, "IN transfers fail (%pe), tried again\n",
-					 ERR_PTR(READ_ONCE(dev->rx_status)));
-		} else if (time_after(jiffies, dev->rx_stamp + GS_FAIL_AGAIN) ||
-			   READ_ONCE(dev->rx_good)) {
-			dev->rx_since = jiffies;
-		} else if (time_after(jiffies, dev->rx_since + GS_ONLY_FAIL)) {
-			sign = GS_SIGN_ONLY_FAIL;
+			dev->rx_fails = 0;
 		}
-		dev->rx_stamp = jiffies;
+		if (++dev->rx_fails >= GS_FAILS_MANY &&
+		    time_after(jiffies, dev->rx_since + GS_ONLY_FAIL))
+			sign = GS_SIGN_ONLY_FAIL;
 		WRITE_ONCE(dev->rx_good, false);
 
 		then = gs_decide(dev->rx_health, sign);
@@ -294,6 +294,7 @@ static unsigned long gs_usb_ng_tx_look(struct gs_usb_ng *dev, unsigned long unti
 	enum gs_sign sign = GS_SIGN_FAIL;
 	struct gs_decision then;
 	unsigned int i;
+	bool good;
 	long left;
 
 	if (!READ_ONCE(dev->tx_held)) {
@@ -312,20 +313,21 @@ static unsigned long gs_usb_ng_tx_look(struct gs_usb_ng *dev, unsigned long unti
 	if (left > 0)
 		return left;
 
-	if (dev->tx_health == GS_HEALTHY) {
-		dev->tx_since = jiffies;
-		if (gs_usb_ng_may_log(dev))
-			dev_warn(&dev->intf->dev, "OUT transfers fail (%pe), their frames are lost\n",
-				 ERR_PTR(READ_ONCE(dev->tx_status)));
-	}
-	/* Not when transfers have succeeded since the failure before this one */
-	if (time_after(READ_ONCE(dev->tx_stamp), dev->tx_seen + GS_FAIL_AGAIN) ||
-	    gs_usb_ng_tx_is_good(dev, dev->tx_seen)) {
-		dev->tx_since = jiffies;
+	if (dev->tx_health == GS_HEALTHY && gs_usb_ng_may_log(dev))
+		dev_warn(&dev->intf->dev, "OUT transfers fail (%pe), their frames are lost\n",
+			 ERR_PTR(READ_ONCE(dev->tx_status)));
+	good = gs_usb_ng_tx_is_good(dev, dev->tx_seen);
+	if (good)
 		WRITE_ONCE(dev->tx_backoff, 0);
+	/* Not when transfers have succeeded since the failure before this one, nor for want of
+	 * memory, of which a reset would take more
+	 */
+	if (good || dev->tx_health == GS_HEALTHY || READ_ONCE(dev->tx_status) == -ENOMEM) {
+		dev->tx_since = jiffies;
+		dev->tx_fails = 0;
 	}
 	dev->tx_seen = READ_ONCE(dev->tx_stamp);
-	if (dev->tx_health != GS_HEALTHY && time_after(jiffies, dev->tx_since + GS_ONLY_FAIL))
+	if (++dev->tx_fails >= GS_FAILS_MANY && time_after(jiffies, dev->tx_since + GS_ONLY_FAIL))
 		sign = GS_SIGN_ONLY_FAIL;
 
 	then = gs_decide(dev->tx_health, sign);
@@ -745,20 +747,24 @@ static bool gs_usb_ng_may_give_up(const struct gs_channel *ch)
 		dev->profile->turns >= GS_TURNS_LAST) || gs_usb_ng_one_shot(ch);
 }
 
-/* Are frames behind those of a channel without a partner, on a device where all go through one
- * queue (CANnectivity)? In one-shot mode none waits for a partner.
+/* Are a channel's frames behind those of another one without a partner, on a device where all go
+ * through one queue (CANnectivity)? In one-shot mode none waits for a partner. That a channel
+ * became error passive is not enough, since firmware loses what it says of the end: a look must
+ * have found that it waits.
  */
-static bool gs_usb_ng_held_up(const struct gs_usb_ng *dev)
+static bool gs_usb_ng_held_up(const struct gs_channel *ch)
 {
-	const struct gs_channel *ch;
+	const struct gs_usb_ng *dev = ch->dev;
+	const struct gs_channel *other;
 	unsigned int i;
 
 	if (dev->profile->cap_per_channel)
 		return false;
 	for (i = 0; i < dev->n_channels; i++) {
-		ch = dev->ch[i];
-		if (ch->running && READ_ONCE(ch->can.state) >= CAN_STATE_ERROR_PASSIVE &&
-		    gs_dma_pool_in_use(ch->tx_pool) && !gs_usb_ng_one_shot(ch))
+		other = dev->ch[i];
+		if (other != ch && other->running && other->health == GS_WAITING &&
+		    READ_ONCE(other->can.state) >= CAN_STATE_ERROR_PASSIVE &&
+		    gs_dma_pool_in_use(other->tx_pool) && !gs_usb_ng_one_shot(other))
 			return true;
 	}
 
@@ -786,7 +792,7 @@ static bool gs_usb_ng_no_partner(struct gs_channel *ch, const struct gs_device_s
 	    le32_to_cpu(state->txerr) >= CAN_ERROR_PASSIVE_THRESHOLD)
 		return true;
 
-	return gs_usb_ng_held_up(ch->dev);
+	return gs_usb_ng_held_up(ch);
 }
 
 /* Keep in mind which frame is overdue, and what of the bus was seen until now */
@@ -803,12 +809,21 @@ static void gs_usb_ng_doubt(struct gs_channel *ch)
 	ch->doubted_bytes = READ_ONCE(stats->rx_bytes);
 }
 
+/* Is it error passive as far as we know? Where something was echoed since the device said so, the
+ * end of it has been lost.
+ */
+static bool gs_usb_ng_is_passive(const struct gs_channel *ch)
+{
+	return READ_ONCE(ch->can.state) >= CAN_STATE_ERROR_PASSIVE &&
+	       READ_ONCE(ch->echo_seq) == READ_ONCE(ch->passive_seq);
+}
+
 /* Where the device can't say why frames are overdue: has somebody sent others while they were? */
 static bool gs_usb_ng_has_partner(const struct gs_channel *ch)
 {
 	return ch->doubted == ch->view.oldest &&
 	       READ_ONCE(ch->netdev->stats.rx_packets) - ch->doubted_frames >= GS_PARTNER_FRAMES &&
-	       READ_ONCE(ch->can.state) < CAN_STATE_ERROR_PASSIVE && !gs_usb_ng_held_up(ch->dev);
+	       !gs_usb_ng_is_passive(ch) && !gs_usb_ng_held_up(ch);
 }
 
 /* What has become of the frames that a channel has in flight? If they are overdue, ask why.
@@ -825,7 +840,7 @@ static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channe
 	 * a firmware that does not tell of those that failed (CANnectivity) will not do so later
 	 */
 	if (ch->view.age == GS_TX_OLD && !ch->view.hung && gs_usb_ng_one_shot(ch) &&
-	    !gs_usb_ng_held_up(ch->dev)) {
+	    !gs_usb_ng_held_up(ch)) {
 		gs_usb_ng_tx_give_up(ch, GS_ECHO_OVERDUE);
 		ch->view.age = GS_TX_OVERTAKEN;
 	}
@@ -1002,14 +1017,17 @@ static void gs_usb_ng_give_up(struct gs_usb_ng *dev)
 			gs_usb_ng_channel_stop(ch, false, jiffies);
 		if (ch->open && READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF)
 			WRITE_ONCE(ch->can.state, CAN_STATE_STOPPED);
-		netif_carrier_off(ch->netdev);
+		/* One that is down may just be going with the device: nothing that outlives it */
+		if (ch->open)
+			netif_carrier_off(ch->netdev);
 		netif_device_detach(ch->netdev);
 	}
 	gs_usb_ng_rx_close(dev);
 }
 
 /* Does the device take no frame any more? An OUT transfer doesn't end, as the last look at the
- * channels has found, or none of those that are up could be started anew.
+ * channels has found, or nothing has been echoed for long though others are on the bus, or none of
+ * the channels that are up could be started anew.
  */
 static bool gs_usb_ng_takes_nothing(const struct gs_usb_ng *dev)
 {
@@ -1019,7 +1037,9 @@ static bool gs_usb_ng_takes_nothing(const struct gs_usb_ng *dev)
 
 	for (i = 0; i < dev->n_channels; i++) {
 		ch = dev->ch[i];
-		if (ch->running && ch->view.age == GS_TX_OLD && ch->view.hung)
+		if (ch->running && ch->view.age == GS_TX_OLD &&
+		    (ch->view.hung || (gs_usb_ng_has_partner(ch) &&
+				       time_after(jiffies, ch->view.since + GS_STARVED))))
 			return true;
 		runs = runs || ch->running;
 	}
@@ -1286,6 +1306,8 @@ static unsigned long gs_usb_ng_mute_look(struct gs_usb_ng *dev, unsigned long un
 			continue;
 		gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE,
 				       long_since || gs_usb_ng_may_give_up(ch));
+		if (ch->view.age == GS_TX_OLD)
+			gs_usb_ng_doubt(ch);
 		if (long_since && gs_decide_is_short(ch->view.aside, ch->tx_limit))
 			gs_usb_ng_tx_free_aside(ch, GS_ECHO_OVERDUE);
 	}

@@ -459,11 +459,13 @@ int gs_usb_ng_rx_open(struct gs_usb_ng *dev)
 	gs_clock_stop(&dev->clock);
 	dev->clock_due = jiffies + GS_USB_NG_CLOCK_INTERVAL;
 	dev->rx_since = jiffies;
+	dev->rx_fails = 0;
 	dev->rx_status = 0;
 	dev->rx_halted = 0;
 	dev->tx_halted = 0;
 	dev->tx_held = false;
 	dev->tx_since = jiffies;
+	dev->tx_fails = 0;
 	napi_enable(&dev->napi);
 	gs_dma_pool_start(dev->rx_pool);
 	dev->rx_up = true;

@@ -281,6 +281,7 @@ struct gs_tx_view {
  * @start_faults: M: of those, and of restarts after bus-off, by the device's fault
  * @start_error: M: errno of the last start that failed, 0 after one that didn't
  * @start_seq: M: @echo_seq when the channel was started
+ * @passive_seq: P: @echo_seq when the device last said that it is error passive; read anywhere
  * @start_rx: M: GS_DEV_RX_TRANSFERS then
  * @start_stamp: m: jiffies then
  * @events: X: GS_EV_* bits for @work and for the poll
@@ -332,6 +333,7 @@ struct gs_channel {
 	unsigned int start_faults;
 	int start_error;
 	unsigned long start_seq;
+	unsigned long passive_seq;
 	s64 start_rx;
 	unsigned long start_stamp;
 	unsigned long events;
@@ -395,7 +397,7 @@ enum gs_generation {
  * @rx_status: X: why a transfer failed last
  * @rx_health: what recovery thinks of the IN pipe; works on @wq only
  * @rx_since: jiffies when it began to do nothing but fail; same, and rx_open
- * @rx_stamp: jiffies of the last failure; works on @wq only
+ * @rx_fails: how often it was seen to since; same
  * @tx_halted: X: bit N: OUT endpoint N stalled: what is queued on it is lost
  * @tx_held: X: OUT transfers failed: channels whose frames these were wait until @tx_again
  * @tx_again: X: jiffies
@@ -404,6 +406,7 @@ enum gs_generation {
  * @tx_stamp: X: jiffies when it did
  * @tx_health: M: what recovery thinks of the OUT pipe
  * @tx_since: M: jiffies when it began to do nothing but fail
+ * @tx_fails: M: how often it was seen to since
  * @tx_seen: M: @tx_stamp at the last look
  * @look_next: M: where the next look begins
  * @answered: M: it has told its configuration during this one
@@ -485,7 +488,7 @@ struct gs_usb_ng {
 	int rx_status;
 	enum gs_health rx_health;
 	unsigned long rx_since;
-	unsigned long rx_stamp;
+	unsigned int rx_fails;
 
 	unsigned long tx_halted;
 	bool tx_held;
@@ -495,6 +498,7 @@ struct gs_usb_ng {
 	unsigned long tx_stamp;
 	enum gs_health tx_health;
 	unsigned long tx_since;
+	unsigned int tx_fails;
 	unsigned long tx_seen;
 	unsigned int look_next;
 	bool answered;
