@@ -93,9 +93,11 @@ long:
 	@GS_TEST_UPS=10000 GS_TEST_BINDS=1000 GS_TEST_UNPLUGS=1000 GS_TIMEOUT=14400 \
 		selftests/guest/run --guest uml612 --notes selftests/long/rounds.sh \
 		selftests/tests/unplug.sh
-	@GS_TEST_TRANSFERS=100000 GS_TEST_SITES=1 GS_TIMEOUT=14400 \
+	@GS_TEST_TRANSFERS=100000 GS_TEST_SITES=1 GS_TIMEOUT=14400 GS_ANY_GUEST=1 \
 		selftests/guest/run --guest uml612 --notes selftests/tests/fuzz.sh \
-		selftests/tests/faults.sh
+		selftests/tests/faults.sh selftests/tests/traffic.sh
+	@GS_TIMEOUT=14400 GS_ANY_GUEST=1 selftests/guest/run --guest qemu61 --notes \
+		selftests/tests/burst.sh selftests/tests/clock.sh selftests/tests/joined.sh
 	@GS_TEST_SWEEP=full GS_TIMEOUT=14400 \
 		selftests/guest/run --guest uml73 --notes selftests/tests/sweep.sh
 	@GS_TEST_SUSPENDS=200 GS_TIMEOUT=14400 \

@@ -6,7 +6,7 @@
 # counts. GS_TEST_BURSTS=100 makes it a hundred bursts instead of five.
 #
 # timeout: 900
-# guests: uml73 qemu61 qemu612-smp
+# guests: uml73 qemu612-smp
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

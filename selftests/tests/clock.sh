@@ -5,7 +5,7 @@
 # host's time all the same. What takes hours is in kunit/, where time is made up.
 #
 # timeout: 240
-# guests: uml612 uml73 qemu61
+# guests: uml612 uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

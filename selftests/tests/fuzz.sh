@@ -10,7 +10,7 @@
 #	GS_TEST_PROBES		how often a spoilt adapter is plugged in
 #
 # timeout: 900
-# guests: uml*
+# guests: uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -6,7 +6,7 @@
 # behind the first of them is padding.
 #
 # timeout: 120
-# guests: uml612 uml73 qemu61
+# guests: uml612 uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

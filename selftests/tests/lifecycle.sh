@@ -6,6 +6,7 @@
 # nothing is left claimed, no memory is kept.
 #
 # timeout: 300
+# guests: uml612 uml73 qemu61 qemu612-smp
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -7,6 +7,7 @@
 # that firmware forgets.
 #
 # timeout: 150
+# guests: uml612 uml73 qemu61 qemu612-smp
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

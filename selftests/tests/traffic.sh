@@ -11,6 +11,7 @@
 # the same frames in the same order.
 #
 # timeout: 400
+# guests: uml73 qemu61 qemu612-iommu
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
