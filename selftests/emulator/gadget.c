@@ -441,6 +441,14 @@ static int thread_of_ep(__u8 ep)
 	return ep == 1 ? OUT_1 : OUT;
 }
 
+/* A host that has taken the configuration away sends nothing any more, and that is seen here before
+ * the controller says so.
+ */
+static bool is_configured(const struct conn *c)
+{
+	return c->configured && c->dev->configuration;
+}
+
 /* The host has a transfer for every idle endpoint, as far as the device can tell. */
 static void rearm(struct work *w)
 {
@@ -450,7 +458,7 @@ static void rearm(struct work *w)
 	struct xfer *x;
 	int i;
 
-	if (!c->configured)
+	if (!is_configured(c))
 		return;
 	if (!c->t[IN].busy && !dev->pair->in_pending) {
 		x = xfer_get();
@@ -459,7 +467,7 @@ static void rearm(struct work *w)
 		x->len = XFER_DATA;
 		usb_submit(dev, x);
 	}
-	for (i = OUT; i < THREADS && c->configured; i++)
+	for (i = OUT; i < THREADS && is_configured(c); i++)
 		if (c->t[i].running && !c->t[i].busy)
 			command(&c->t[i], &m);
 }
@@ -587,7 +595,7 @@ static void take_done(struct conn *c, const struct msg *m)
 	struct thread *t = &c->t[m->who];
 	struct xfer *x;
 
-	if (t->who == IN || m->status || !c->configured) {
+	if (t->who == IN || m->status || !is_configured(c)) {
 		t->busy = false;
 		loop_defer(&c->rearm);
 		return;
