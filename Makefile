@@ -97,7 +97,8 @@ long:
 		selftests/guest/run --guest uml612 --notes selftests/tests/fuzz.sh \
 		selftests/tests/faults.sh selftests/tests/traffic.sh
 	@GS_TIMEOUT=14400 GS_ANY_GUEST=1 selftests/guest/run --guest qemu61 --notes \
-		selftests/tests/burst.sh selftests/tests/clock.sh selftests/tests/joined.sh
+		$(addprefix selftests/tests/,badinput.sh burst.sh clock.sh elm.sh filters.sh \
+			joined.sh many.sh oneshot.sh pools.sh)
 	@GS_TEST_SWEEP=full GS_TIMEOUT=14400 \
 		selftests/guest/run --guest uml73 --notes selftests/tests/sweep.sh
 	@GS_TEST_SUSPENDS=200 GS_TIMEOUT=14400 \

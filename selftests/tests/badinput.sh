@@ -5,7 +5,7 @@
 # and harms neither the channel, nor its neighbour, nor the pools.
 #
 # timeout: 500
-# guests: uml73 qemu61
+# guests: uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

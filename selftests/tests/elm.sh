@@ -5,7 +5,7 @@
 # bus, and transfers that are none.
 #
 # timeout: 300
-# guests: uml612 uml73 qemu61
+# guests: uml612 uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

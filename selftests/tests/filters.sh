@@ -6,7 +6,7 @@
 # can't be is refused, and changes nothing.
 #
 # timeout: 300
-# guests: uml612 uml73 qemu61
+# guests: uml612 uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -6,7 +6,7 @@
 # nothing is left claimed, no memory is kept.
 #
 # timeout: 300
-# guests: uml612 uml73 qemu61 qemu612-smp
+# guests: uml612 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -4,7 +4,7 @@
 # Several channels and several adapters at work at once.
 #
 # timeout: 400
-# guests: uml73 qemu61
+# guests: uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -7,7 +7,7 @@
 # protocol, CANable 2.5 echo a frame before that.
 #
 # timeout: 200
-# guests: uml612 uml73 qemu61
+# guests: uml612 uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

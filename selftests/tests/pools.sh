@@ -5,7 +5,7 @@
 # cable was pulled. debugfs tells who holds a slot, and can be read whatever happens meanwhile.
 #
 # timeout: 180
-# guests: uml612 qemu61
+# guests: uml612
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

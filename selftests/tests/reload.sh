@@ -7,7 +7,7 @@
 # was unloaded, and reports the kernel's own loader when the next one takes their place.
 #
 # timeout: 120
-# guests: uml612 qemu61 qemu612-smp
+# guests: uml612 qemu61
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -6,7 +6,7 @@
 # done is counted.
 #
 # timeout: 400
-# guests: uml612 uml73 qemu*
+# guests: uml612 uml73 qemu61 qemu612-iommu
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
