@@ -25,10 +25,10 @@ PERSONALITIES=(candlelight-bx candlelight-fd candlelight-old cannectivity gs ces
 	       "canable25 sw=260528 features=1c53b")
 SEED=${GS_TEST_SEED:-1}
 
-# In a round each name has a bit of its own. By default each bit is turned in the words of two or
-# three of the names, is alone with one or two, and is missing with one or two others.
+# In a round each name has a bit of its own. By default each bit is turned in the words of one or two
+# of the names, is alone with one or two, and is missing with one or two others.
 STRIDE=8
-OWN_STRIDE=4
+OWN_STRIDE=8
 RANDOM_ROUNDS=2
 case ${GS_TEST_SWEEP:-} in
 full)
