@@ -98,7 +98,7 @@ long:
 		selftests/tests/faults.sh selftests/tests/traffic.sh
 	@GS_TIMEOUT=14400 GS_ANY_GUEST=1 selftests/guest/run --guest qemu61 --notes \
 		$(addprefix selftests/tests/,badinput.sh burst.sh clock.sh elm.sh filters.sh \
-			joined.sh many.sh oneshot.sh pools.sh)
+			joined.sh many.sh modes.sh oneshot.sh pools.sh)
 	@GS_TEST_SWEEP=full GS_TIMEOUT=14400 \
 		selftests/guest/run --guest uml73 --notes selftests/tests/sweep.sh
 	@GS_TEST_SUSPENDS=200 GS_TIMEOUT=14400 \

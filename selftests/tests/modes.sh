@@ -4,7 +4,7 @@
 # Controller modes, what is refused, and how a channel comes back from bus-off.
 #
 # timeout: 320
-# guests: uml73 qemu61
+# guests: uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
