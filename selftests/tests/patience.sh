@@ -7,7 +7,7 @@
 #
 # It takes minutes by the guest's clock, which leaps.
 #
-# timeout: 700
+# timeout: 1000
 # guests: uml612-vtime
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
