@@ -865,7 +865,7 @@ static void test_rule_content(void)
 	send_frame(a, 1, 2);
 	ok(ndone == from && a->pair->out_pending == 2, "OUT that hangs, and what is behind it");
 	xfer_put(usb_cancel(a, TAILQ_FIRST(&a->pair->out_xfers)->id));
-	device_pump(a);
+	pass(0);
 	ok(!a->pair->out_pending, "goes on when that is taken back");
 	command("fault id=a what=out-taken status=proto");
 	send_frame(a, 2, 3);

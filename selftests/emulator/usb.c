@@ -431,6 +431,8 @@ struct xfer *usb_cancel(struct device *dev, __u64 id)
 		x = take_id(&pair->out_xfers, id);
 		if (x) {
 			pair->out_pending--;
+			/* those behind one that hung go on */
+			pump_at(dev, now_ns());
 			return x;
 		}
 	}
