@@ -115,8 +115,9 @@ test_unplug_in_traffic() {
 	for n in 1 2; do
 		get A netdev a
 		up "$A" bitrate 125000
-		cangen -g 0 -p 1000 -I i -L 8 -D i "$A" >/dev/null 2>&1 &
-		emu_ok send bus=t frame=7FF#1122334455667788 count=100000 gap=1000
+		cangen -g 0 -p 1000 -I 321 -L 8 -D i "$A" >/dev/null 2>&1 &
+		# more urgent, or there would be no place for it on the bus
+		emu_ok send bus=t frame=001#1122334455667788 count=100000 gap=3000
 		wait_for 20 "traffic" at_least 20 link_stat "$A" tx_packets
 		wait_for 20 "traffic" at_least 20 link_stat "$A" rx_packets
 		replug a
@@ -129,8 +130,8 @@ test_rebind_in_traffic() {
 
 	one candlelight-old
 	up "$A" bitrate 125000
-	cangen -g 0 -p 1000 -I i -L 8 -D i "$A" >/dev/null 2>&1 &
-	emu_ok send bus=t frame=7FF#1122334455667788 count=100000 gap=1000
+	cangen -g 0 -p 1000 -I 321 -L 8 -D i "$A" >/dev/null 2>&1 &
+	emu_ok send bus=t frame=001#1122334455667788 count=100000 gap=3000
 	wait_for 20 "traffic" at_least 20 link_stat "$A" rx_packets
 	wait_for 20 "traffic" at_least 20 link_stat "$A" tx_packets
 	get intf usb_intf a

@@ -16,8 +16,9 @@
 noise() {
 	up "$A" bitrate 125000
 	capture "$GS_TMP/noise" "$A"
-	cangen -g 0 -p 1000 -I i -L i -D i "$A" >/dev/null 2>&1 &
-	emu_ok send bus=t frame=7FF#1122334455667788 count=100000 gap=3000
+	cangen -g 0 -p 1000 -I 321 -L i -D i "$A" >/dev/null 2>&1 &
+	# more urgent, or there would be no place for it on the bus
+	emu_ok send bus=t frame=001#1122334455667788 count=100000 gap=3000
 	got "$GS_TMP/noise" 40
 }
 

@@ -75,8 +75,9 @@ test_under_traffic() {
 	index=$(<"/sys/class/net/$A/ifindex")
 	up "$A" bitrate 125000
 	capture "$GS_TMP/noise" "$A"
-	cangen -g 0 -p 5000 -I i -L 8 -D i "$A" >/dev/null 2>&1 &
-	emu_ok send bus=t frame=7FF#1122334455667788 count=100000 gap=3000
+	cangen -g 0 -p 5000 -I 321 -L 8 -D i "$A" >/dev/null 2>&1 &
+	# more urgent, or there would be no place for it on the bus
+	emu_ok send bus=t frame=001#1122334455667788 count=100000 gap=3000
 	for round in 1 2 3; do
 		get n link_stat "$A" tx_packets
 		wait_for 20 "frames sent, round $round" at_least $((n + 20)) \
