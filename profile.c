@@ -112,6 +112,7 @@ static const struct gs_profile gs_profiles[] = {
 		.features = GS_PROFILE_COMMON,
 		.in_flight_channel = 8,
 		.in_flight_device = 10,
+		.one_queue = true,
 		.turn_shift = 8,
 		.turns = BIT(24),
 		.short_cc = true,
@@ -308,7 +309,8 @@ unsigned int gs_profile_device_cap(const struct gs_profile *profile, unsigned in
 unsigned int gs_profile_in_flight(const struct gs_profile *profile, unsigned int n_channels,
 				  unsigned int n_open)
 {
-	unsigned int share = gs_profile_device_cap(profile, n_channels) / max(n_open, 1U);
+	unsigned int n = profile->one_queue || profile->elm ? n_open : n_channels;
+	unsigned int share = gs_profile_device_cap(profile, n_channels) / max(n, 1U);
 
 	return clamp_t(unsigned int, share, 1, profile->in_flight_channel);
 }

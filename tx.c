@@ -825,6 +825,36 @@ void gs_usb_ng_tx_free_aside(struct gs_channel *ch, unsigned long age)
 	}
 }
 
+/**
+ * gs_usb_ng_tx_oldest() - since when is a channel's oldest frame with the device?
+ * @ch: the channel, running; lock held
+ * @since: then set, jiffies
+ *
+ * Context: Process.
+ * Return: false if it has none there that is owed
+ */
+bool gs_usb_ng_tx_oldest(struct gs_channel *ch, unsigned long *since)
+{
+	struct gs_tx_frame *frame;
+	struct gs_dma_slot *slot;
+	unsigned int next = 0;
+	unsigned long sent;
+	bool any = false;
+
+	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
+		frame = &ch->frame[slot->index];
+		if (gs_usb_ng_tx_waits(frame) || !test_bit(GS_TX_OWED, &frame->state) ||
+		    test_bit(GS_TX_FAILED, &frame->state))
+			continue;
+		sent = READ_ONCE(frame->sent);
+		if (!any || time_before(sent, *since))
+			*since = sent;
+		any = true;
+	}
+
+	return any;
+}
+
 static void gs_usb_ng_tx_block(struct gs_channel *ch)
 {
 	gs_dma_pool_stop(ch->tx_pool);

@@ -658,6 +658,7 @@ bool gs_usb_ng_tx_owes(const struct gs_channel *ch, u32 echo_id);
 void gs_usb_ng_tx_reap_failed(struct gs_usb_ng *dev);
 void gs_usb_ng_tx_unhalt(struct gs_usb_ng *dev, unsigned long until);
 void gs_usb_ng_tx_check_age(struct gs_channel *ch, unsigned long age, bool give_up);
+bool gs_usb_ng_tx_oldest(struct gs_channel *ch, unsigned long *since);
 void gs_usb_ng_tx_give_up(struct gs_channel *ch, unsigned long age);
 void gs_usb_ng_tx_free_aside(struct gs_channel *ch, unsigned long age);
 int gs_usb_ng_tx_room(const struct gs_channel *ch);

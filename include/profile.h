@@ -15,6 +15,8 @@
  * @in_flight_channel: frames that a channel may have given to the device and not got back
  * @in_flight_device: the same for the whole device; per channel when @cap_per_channel
  * @cap_per_channel: @in_flight_device counts once for each channel the device has
+ * @one_queue: frames of all channels leave in the order in which they came, so that one which waits
+ *	for a partner holds up those behind it
  * @turn_shift: bits of an echo id that are a slot's number
  * @turns: how often a slot may be used before an echo id comes again, so that a late echo can be
  *	told from a fresh one: by the bits above; 0: the firmware returns, or takes, no others
@@ -32,6 +34,7 @@ struct gs_profile {
 	u16 in_flight_channel;
 	u16 in_flight_device;
 	bool cap_per_channel;
+	bool one_queue;
 	u8 turn_shift;
 	u32 turns;
 	bool short_cc;
@@ -142,7 +145,10 @@ bool gs_profile_speaks_elm(const struct gs_profile *profile, u32 sw_version, u32
  * @n_channels: channels that the device has
  * @n_open: channels that are open, at least 1
  *
- * Return: clamp(device cap / @n_open, 1, per-channel limit)
+ * Among those that are open it is divided only where no channel can keep from another what it was
+ * lent. Elsewhere one without a partner would, for as long as it has none.
+ *
+ * Return: clamp(device cap / (@n_open or @n_channels), 1, per-channel limit)
  */
 unsigned int gs_profile_in_flight(const struct gs_profile *profile, unsigned int n_channels,
 				  unsigned int n_open);
