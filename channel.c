@@ -492,6 +492,11 @@ static int gs_usb_ng_stop(struct net_device *netdev)
 	gs_usb_ng_recovery_cancel(ch);
 
 	mutex_lock(&dev->lock);
+	/* All channels may be taken down under one RTNL. A device that doesn't answer is asked by
+	 * gs_usb_ng_quieten(), not by each of them.
+	 */
+	if (READ_ONCE(dev->silence))
+		until = jiffies;
 	ch->open = false;
 	if (ch->running)
 		gs_usb_ng_channel_stop(ch, true, until);

@@ -63,6 +63,30 @@ test_down() {
 	sane
 }
 
+# All channels, under one RTNL
+test_down_all() {
+	local i iface
+
+	one channels=4
+	for i in 0 1 2 3; do
+		get iface netdev a "$i" || fail "no channel $i"
+		up "$iface"
+		ok "group" ip link set "$iface" group 7
+	done
+	silent
+	takes 80 ip link set group 7 down
+	for i in 0 1 2 3; do
+		get iface netdev a "$i" || fail "no channel $i"
+		! is_up "$iface" || fail "$iface is up"
+	done
+	emu_ok fault id=a what=none
+	# they are told yet
+	for i in 0 1 2 3; do
+		wait_for 20 "end of channel $i" is 0 emu_status "a:$i" started
+	done
+	sane
+}
+
 test_restart() {
 	one
 	up_fd "$A"
@@ -125,5 +149,5 @@ test_down_behind_others() {
 	on_bus "$A" a:0
 }
 
-ktap_run test_up test_down test_restart test_termination test_identify test_dump \
+ktap_run test_up test_down test_down_all test_restart test_termination test_identify test_dump \
 	test_down_behind_others
