@@ -719,17 +719,19 @@ static bool gs_usb_ng_starves(struct gs_channel *ch)
 }
 
 /* The bus is fine, frames are overdue. On one OUT pipe the first transfer that doesn't end holds up
- * those of the other channels, too, which get their time again when that is out of the way.
+ * those of the other channels, too: they are behind it, or were so when this look began.
  */
-static enum gs_sign gs_usb_ng_stuck(struct gs_channel *ch, const struct gs_channel *first)
+static enum gs_sign gs_usb_ng_stuck(struct gs_channel *ch, bool behind)
 {
 	/* Others may have wanted a look just after the one that doubted it */
 	if (ch->doubted != ch->view.oldest ||
-	    time_before(jiffies, ch->doubt_stamp + GS_LOOK_AGAIN) ||
-	    (ch->view.hung && ch != first) || gs_usb_ng_starves(ch))
+	    time_before(jiffies, ch->doubt_stamp + GS_LOOK_AGAIN) || behind)
 		return GS_SIGN_OVERDUE;
+	/* Frames wait for a bus that is full, transfers do not: the device has buffers for them */
 	if (ch->view.hung)
 		return GS_SIGN_HUNG;
+	if (gs_usb_ng_starves(ch))
+		return GS_SIGN_OVERDUE;
 	if (atomic64_read(&ch->dev->stat[GS_DEV_RX_TRANSFERS]) == ch->start_rx)
 		return GS_SIGN_DEAF;
 
@@ -747,24 +749,81 @@ static bool gs_usb_ng_may_give_up(const struct gs_channel *ch)
 		dev->profile->turns >= GS_TURNS_LAST) || gs_usb_ng_one_shot(ch);
 }
 
-/* Are a channel's frames behind those of another one without a partner, on a device where all go
- * through one queue (CANnectivity)? In one-shot mode none waits for a partner. That a channel
- * became error passive is not enough, since firmware loses what it says of the end: a look must
- * have found that it waits.
+/* On a device where all frames go through one queue (CANnectivity): which other channel has had a
+ * frame in it for longest, and since when? Not one in one-shot mode, where none waits.
+ */
+static const struct gs_channel *gs_usb_ng_head(const struct gs_channel *ch, unsigned long *since)
+{
+	const struct gs_usb_ng *dev = ch->dev;
+	const struct gs_channel *head = NULL;
+	struct gs_channel *other;
+	unsigned long oldest;
+	unsigned int i;
+
+	if (!dev->profile->one_queue)
+		return NULL;
+	for (i = 0; i < dev->n_channels; i++) {
+		other = dev->ch[i];
+		if (other == ch || !other->running || gs_usb_ng_one_shot(other) ||
+		    !gs_usb_ng_tx_oldest(other, &oldest) ||
+		    (head && !time_before(oldest, *since)))
+			continue;
+		head = other;
+		*since = oldest;
+	}
+
+	return head;
+}
+
+/* Are a channel's overdue frames behind those of another one? Whether that waits for a partner or
+ * its echoes are lost is looked at there; if it waits only because nobody knows, this one doesn't.
+ * What came in the same jiffy is only behind what is known to wait, or two might be so for each
+ * other.
  */
 static bool gs_usb_ng_held_up(const struct gs_channel *ch)
+{
+	const struct gs_channel *head;
+	unsigned long since;
+
+	head = gs_usb_ng_head(ch, &since);
+	if (!head)
+		return false;
+	if (head->health == GS_WAITING)
+		return READ_ONCE(head->can.state) >= CAN_STATE_ERROR_PASSIVE &&
+		       !time_after(since, ch->view.since);
+
+	return time_before(since, ch->view.since);
+}
+
+/* In one-shot mode a frame has had its chance when the bus was free for the first time. Returns how
+ * old it is then, jiffies: on a device with one queue older than what others have there.
+ */
+static unsigned long gs_usb_ng_one_shot_age(const struct gs_channel *ch)
+{
+	unsigned long since;
+
+	if (!gs_usb_ng_head(ch, &since))
+		return GS_ECHO_OVERDUE;
+
+	return max(GS_ECHO_OVERDUE, jiffies - since + 1);
+}
+
+/* Does a transfer that doesn't end hold up another channel, one that doesn't wait for a partner
+ * itself? Where frames of all channels go through one queue, it waits as those do.
+ */
+static bool gs_usb_ng_blocks(const struct gs_channel *ch, const struct gs_channel *first)
 {
 	const struct gs_usb_ng *dev = ch->dev;
 	const struct gs_channel *other;
 	unsigned int i;
 
-	if (dev->profile->cap_per_channel)
+	if (ch != first || dev->profile->one_queue)
 		return false;
 	for (i = 0; i < dev->n_channels; i++) {
 		other = dev->ch[i];
-		if (other != ch && other->running && other->health == GS_WAITING &&
-		    READ_ONCE(other->can.state) >= CAN_STATE_ERROR_PASSIVE &&
-		    gs_dma_pool_in_use(other->tx_pool) && !gs_usb_ng_one_shot(other))
+		if (other != ch && other->running && other->view.hung &&
+		    (other->health == GS_DOUBTED || other->health == GS_DOUBTED_AGAIN ||
+		     other->health == GS_DOUBTED_STILL))
 			return true;
 	}
 
@@ -832,17 +891,21 @@ static bool gs_usb_ng_has_partner(const struct gs_channel *ch)
 static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channel *first,
 				   unsigned long until, enum gs_sign *sign)
 {
+	bool behind = ch->view.hung && ch != first;
 	struct gs_device_state state;
 	int err = -EOPNOTSUPP;
+	unsigned long age;
 
 	*sign = GS_SIGN_UNKNOWN;
-	/* In one-shot mode a frame has had its chance when the bus was free for the first time, and
-	 * a firmware that does not tell of those that failed (CANnectivity) will not do so later
+	/* A firmware that does not tell of frames that failed in one-shot mode (CANnectivity) will
+	 * not do so later
 	 */
-	if (ch->view.age == GS_TX_OLD && !ch->view.hung && gs_usb_ng_one_shot(ch) &&
-	    !gs_usb_ng_held_up(ch)) {
-		gs_usb_ng_tx_give_up(ch, GS_ECHO_OVERDUE);
-		ch->view.age = GS_TX_OVERTAKEN;
+	if (ch->view.age == GS_TX_OLD && !ch->view.hung && gs_usb_ng_one_shot(ch)) {
+		age = gs_usb_ng_one_shot_age(ch);
+		if (time_after_eq(jiffies, ch->view.since + age)) {
+			gs_usb_ng_tx_give_up(ch, age);
+			ch->view.age = GS_TX_OVERTAKEN;
+		}
 	}
 	if (ch->view.age == GS_TX_OLD) {
 		err = gs_usb_ng_ask_state(ch, &state, until);
@@ -852,7 +915,8 @@ static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channe
 		if (!err)
 			*sign = le32_to_cpu(state.state) == CAN_STATE_BUS_OFF ? GS_SIGN_BUS_OFF :
 										GS_SIGN_NO_PARTNER;
-		if (!err && gs_usb_ng_no_partner(ch, &state))
+		if (!err && gs_usb_ng_no_partner(ch, &state) &&
+		    (*sign == GS_SIGN_BUS_OFF || !gs_usb_ng_blocks(ch, first)))
 			return true;
 		/* That took its time */
 		gs_usb_ng_tx_check_age(ch, GS_ECHO_OVERDUE, gs_usb_ng_may_give_up(ch));
@@ -865,7 +929,7 @@ static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channe
 		 */
 		if (!err || ch->view.hung || gs_usb_ng_has_partner(ch) ||
 		    !gs_usb_ng_waits_for_ever(ch))
-			*sign = gs_usb_ng_stuck(ch, first);
+			*sign = gs_usb_ng_stuck(ch, behind || (ch->view.hung && ch != first));
 		else
 			gs_usb_ng_doubt(ch);
 		break;

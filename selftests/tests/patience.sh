@@ -103,6 +103,121 @@ test_not_held_up() {
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
 
+# Another queue's is no reason to wait, whatever the device can't be asked for
+test_not_behind() {
+	pair candlelight-old
+	emu_ok bus name=u ack=off
+	ok "cangen" cangen -g 0 -p 1000 -n 5 -I 456 -L i -D i "$B"
+	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$B"
+	leap 2
+	emu_ok fault id=a what=drop-echo ch=0 n=2
+	ok "cansend" cansend "$A" 121#
+	ok "cansend" cansend "$A" 122#
+	leap 2
+	emu_ok send bus=t frame=001#11 count=5
+	leap 2
+	eq_said "channel started anew" 1 stat_of "$A" tx_stuck
+	ok "cansend" cansend "$A" 123#
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+	eq_said "the other started anew" 0 stat_of "$B" tx_stuck
+}
+
+# In one-shot mode a frame behind those that wait has not had its chance, nor when the first of them
+# has just been echoed
+test_one_shot_behind() {
+	emu_ok bus name=t ack=on
+	emu_ok bus name=u ack=off
+	adapter a cannectivity channels=2 bus=t,u
+	find_a
+	up "$A" one-shot on
+	up "$B"
+	# three of five are in the controller
+	ok "cangen" cangen -g 0 -p 1000 -n 5 -I 456 -L 8 -D i "$B"
+	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$B"
+	ok "cansend" cansend "$A" 123#
+	leap 3
+	# slot 0, its first frame
+	emu_ok inject id=a hex=00010000560400000801000000000000000000000000000000
+	wait_for 20 "echo of the first" is 1 link_stat "$B" tx_packets
+	leap 30
+	eq_said "frames given up" 0 link_stat "$A" tx_errors
+	emu_ok bus name=u ack=on
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+	wait_for 20 "echoes of the other" is 5 link_stat "$B" tx_packets
+	eq_said "the other started anew" 0 stat_of "$B" tx_stuck
+}
+
+# Where all channels share what a device can take, those without a partner leave the others some of it
+test_shared() {
+	local i
+
+	emu_ok bus name=t ack=on
+	emu_ok bus name=u ack=off
+	emu_ok bus name=v ack=off
+	adapter a candlelight-old channels=3 bus=t,u,v
+	for i in 1 2; do
+		get B netdev a "$i" || fail "no channel $i"
+		up "$B"
+		ok "txqueuelen" ip link set "$B" txqueuelen 100
+		ok "cangen" cangen -g 0 -p 1000 -n 50 -I 456 -L i -D i "$B"
+		wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$B"
+	done
+	leap 2
+	get A netdev a 0 || fail "no channel 0"
+	up "$A"
+	ok "cangen" cangen -g 0 -p 1000 -n 20 -I 123 -L i -D i "$A"
+	wait_for 20 "echoes" is 20 link_stat "$A" tx_packets
+}
+
+# late_by COMMAND...: how long it takes until that is so, hundredths of a second
+late_by() {
+	local began
+
+	gs_now
+	began=$GS_NOW
+	wait_for 20 "$*" "$@"
+	gs_now
+	note "after $((GS_NOW - began)) hundredths of a second"
+	LATE=$((GS_NOW - began))
+}
+
+# For a channel without a partner an OUT transfer may take as long as it likes, but not at the cost of
+# one that has a partner
+test_hung_before() {
+	pair candlelight-fd
+	emu_ok bus name=u ack=off
+	ok "cangen" cangen -g 0 -p 1000 -n 5 -I 456 -L i -D i "$B"
+	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$B"
+	emu_ok fault id=a what=out-hang ch=1 n=1
+	ok "cansend" cansend "$B" 457#
+	leap 10
+	eq_said "started anew" 0 stat_of "$B" tx_stuck
+	ok "cansend" cansend "$A" 123#
+	late_by is 1 link_stat "$A" tx_packets
+	le "hundredths of a second" "$LATE" 200
+	eq_said "started anew" 1 stat_of "$B" tx_stuck
+	eq_said "the other started anew" 0 stat_of "$A" tx_stuck
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
+}
+
+# A full bus is no reason for a transfer not to end
+test_hung_full_bus() {
+	emu_ok bus name=t ack=on
+	adapter a candlelight-fd bus=t channels=1
+	get A netdev a 0 || fail "no interface"
+	up "$A" bitrate 10000
+	# 12 ms each
+	emu_ok send bus=t frame=001#1122334455667788 count=1500
+	leap 1
+	emu_ok fault id=a what=out-hang n=1
+	ok "cansend" cansend "$A" 7F0#01
+	late_by is 1 stat_of "$A" tx_stuck
+	le "hundredths of a second" "$LATE" 200
+	leap 20
+	ok "cansend" cansend "$A" 7F0#02
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+}
+
 # closed COUNTER TIMES FAULT...: a channel is down, and its device has not agreed
 closed() {
 	local n
@@ -271,6 +386,7 @@ test_glitches() {
 	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 }
 
-ktap_run test_refuses_start test_full_bus test_held_up test_not_held_up test_closed \
+ktap_run test_refuses_start test_full_bus test_held_up test_not_held_up test_not_behind \
+	test_one_shot_behind test_shared test_hung_before test_hung_full_bus test_closed \
 	test_time_rings test_second_halt test_passive_asked test_passive_unasked \
 	test_out_rarely test_glitches
