@@ -116,8 +116,9 @@ test_unplug_in_traffic() {
 		get A netdev a
 		up "$A" bitrate 125000
 		cangen -g 0 -p 1000 -I 321 -L 8 -D i "$A" >/dev/null 2>&1 &
-		# more urgent, or there would be no place for it on the bus
-		emu_ok send bus=t frame=001#1122334455667788 count=100000 gap=3000
+		# more urgent, or there would be no place for it on the bus; and not more than this
+		# host controller can take, or echoes would be late behind them
+		emu_ok send bus=t frame=001#1122334455667788 count=100000 gap=50000
 		wait_for 20 "traffic" at_least 20 link_stat "$A" tx_packets
 		wait_for 20 "traffic" at_least 20 link_stat "$A" rx_packets
 		replug a
@@ -131,7 +132,7 @@ test_rebind_in_traffic() {
 	one candlelight-old
 	up "$A" bitrate 125000
 	cangen -g 0 -p 1000 -I 321 -L 8 -D i "$A" >/dev/null 2>&1 &
-	emu_ok send bus=t frame=001#1122334455667788 count=100000 gap=3000
+	emu_ok send bus=t frame=001#1122334455667788 count=100000 gap=50000
 	wait_for 20 "traffic" at_least 20 link_stat "$A" rx_packets
 	wait_for 20 "traffic" at_least 20 link_stat "$A" tx_packets
 	get intf usb_intf a
