@@ -100,7 +100,7 @@ static int gs_usb_ng_get_auto_tdcv(const struct net_device *netdev, u32 *tdcv)
 }
 
 /**
- * gs_usb_ng_share() - divide what the device can hold among the open channels
+ * gs_usb_ng_share() - divide what the device can hold, see gs_profile_in_flight()
  * @dev: the adapter; its lock is held
  *
  * Context: Process.

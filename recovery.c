@@ -40,6 +40,9 @@
 /* To a device that has left a request without an answer */
 #define GS_ASK_AGAIN		msecs_to_jiffies(100)
 
+/* For a request whose answer is not expected. It is not counted as one that was left without. */
+#define GS_TELL_TIMEOUT		msecs_to_jiffies(20)
+
 /* Whoever sends frames would acknowledge ours. A few, lest the last one count of a bus that falls
  * silent.
  */
@@ -718,20 +721,23 @@ static bool gs_usb_ng_starves(struct gs_channel *ch)
 				 jiffies_to_msecs(jiffies - ch->doubted_since));
 }
 
-/* The bus is fine, frames are overdue. On one OUT pipe the first transfer that doesn't end holds up
- * those of the other channels, too: they are behind it, or were so when this look began.
+/* The bus is fine, frames are overdue. Those behind another channel's are doubted anew when that is
+ * out of the way.
  */
-static enum gs_sign gs_usb_ng_stuck(struct gs_channel *ch, bool behind)
+static enum gs_sign gs_usb_ng_stuck(struct gs_channel *ch)
 {
+	if (ch->behind)
+		ch->doubt_stamp = jiffies;
 	/* Others may have wanted a look just after the one that doubted it */
-	if (ch->doubted != ch->view.oldest ||
-	    time_before(jiffies, ch->doubt_stamp + GS_LOOK_AGAIN) || behind)
+	if (ch->doubted != ch->view.oldest || time_before(jiffies, ch->doubt_stamp + GS_LOOK_AGAIN))
 		return GS_SIGN_OVERDUE;
-	/* Frames wait for a bus that is full, transfers do not: the device has buffers for them */
+	/* Frames wait for a bus that is full. Transfers should not, but who knows each firmware's
+	 * buffers: a USB reset, which is next if a new start has not helped, is put off.
+	 */
+	if (gs_usb_ng_starves(ch) && (!ch->view.hung || ch->health >= GS_RESTARTED))
+		return GS_SIGN_OVERDUE;
 	if (ch->view.hung)
 		return GS_SIGN_HUNG;
-	if (gs_usb_ng_starves(ch))
-		return GS_SIGN_OVERDUE;
 	if (atomic64_read(&ch->dev->stat[GS_DEV_RX_TRANSFERS]) == ch->start_rx)
 		return GS_SIGN_DEAF;
 
@@ -750,7 +756,8 @@ static bool gs_usb_ng_may_give_up(const struct gs_channel *ch)
 }
 
 /* On a device where all frames go through one queue (CANnectivity): which other channel has had a
- * frame in it for longest, and since when? Not one in one-shot mode, where none waits.
+ * frame in it for longest, and since when? Not one in one-shot mode, where none waits, nor in
+ * bus-off, where all were dropped, nor one that waits only because nobody knows better.
  */
 static const struct gs_channel *gs_usb_ng_head(const struct gs_channel *ch, unsigned long *since)
 {
@@ -765,6 +772,8 @@ static const struct gs_channel *gs_usb_ng_head(const struct gs_channel *ch, unsi
 	for (i = 0; i < dev->n_channels; i++) {
 		other = dev->ch[i];
 		if (other == ch || !other->running || gs_usb_ng_one_shot(other) ||
+		    READ_ONCE(other->can.state) == CAN_STATE_BUS_OFF ||
+		    (other->health == GS_WAITING && other->last_sign != GS_SIGN_NO_PARTNER) ||
 		    !gs_usb_ng_tx_oldest(other, &oldest) ||
 		    (head && !time_before(oldest, *since)))
 			continue;
@@ -775,37 +784,47 @@ static const struct gs_channel *gs_usb_ng_head(const struct gs_channel *ch, unsi
 	return head;
 }
 
-/* Are a channel's overdue frames behind those of another one? Whether that waits for a partner or
- * its echoes are lost is looked at there; if it waits only because nobody knows, this one doesn't.
- * What came in the same jiffy is only behind what is known to wait, or two might be so for each
- * other.
- */
+/* Are a channel's overdue frames behind those of one that waits for a partner? */
 static bool gs_usb_ng_held_up(const struct gs_channel *ch)
 {
 	const struct gs_channel *head;
 	unsigned long since;
 
 	head = gs_usb_ng_head(ch, &since);
-	if (!head)
-		return false;
-	if (head->health == GS_WAITING)
-		return READ_ONCE(head->can.state) >= CAN_STATE_ERROR_PASSIVE &&
-		       !time_after(since, ch->view.since);
 
-	return time_before(since, ch->view.since);
+	return head && head->health == GS_WAITING && !time_after(since, ch->view.since);
+}
+
+/* Are they behind something that is looked at elsewhere: another channel's transfer that doesn't
+ * end, or in one queue another channel's frames? Of two that came in the same jiffy neither is
+ * behind the other.
+ */
+static bool gs_usb_ng_is_behind(const struct gs_channel *ch, const struct gs_channel *first)
+{
+	const struct gs_channel *head;
+	unsigned long since;
+
+	if (ch->view.hung)
+		return ch != first;
+	head = gs_usb_ng_head(ch, &since);
+
+	return head && time_before(since, ch->view.since);
 }
 
 /* In one-shot mode a frame has had its chance when the bus was free for the first time. Returns how
- * old it is then, jiffies: on a device with one queue older than what others have there.
+ * old it is then, jiffies: on a device with one queue, too old to be behind another channel's.
  */
 static unsigned long gs_usb_ng_one_shot_age(const struct gs_channel *ch)
 {
+	const struct gs_channel *head;
 	unsigned long since;
 
-	if (!gs_usb_ng_head(ch, &since))
+	head = gs_usb_ng_head(ch, &since);
+	if (!head)
 		return GS_ECHO_OVERDUE;
 
-	return max(GS_ECHO_OVERDUE, jiffies - since + 1);
+	/* As in gs_usb_ng_held_up() and gs_usb_ng_is_behind() */
+	return max(GS_ECHO_OVERDUE, jiffies - since + (head->health == GS_WAITING));
 }
 
 /* Does a transfer that doesn't end hold up another channel, one that doesn't wait for a partner
@@ -822,6 +841,7 @@ static bool gs_usb_ng_blocks(const struct gs_channel *ch, const struct gs_channe
 	for (i = 0; i < dev->n_channels; i++) {
 		other = dev->ch[i];
 		if (other != ch && other->running && other->view.hung &&
+		    READ_ONCE(other->can.state) != CAN_STATE_BUS_OFF &&
 		    (other->health == GS_DOUBTED || other->health == GS_DOUBTED_AGAIN ||
 		     other->health == GS_DOUBTED_STILL))
 			return true;
@@ -838,12 +858,14 @@ static bool gs_usb_ng_waits_for_ever(const struct gs_channel *ch)
 	return !ch->dev->profile->elm;
 }
 
-/* Is nobody out there to acknowledge frames? Then they wait rightly, for as long as it takes. */
+/* Is nobody out there to acknowledge frames? Then they wait rightly, for as long as it takes. Not
+ * if the device has none of them.
+ */
 static bool gs_usb_ng_no_partner(struct gs_channel *ch, const struct gs_device_state *state)
 {
 	if (le32_to_cpu(state->state) == CAN_STATE_BUS_OFF)
 		return true;
-	if (!gs_usb_ng_waits_for_ever(ch))
+	if (!gs_usb_ng_waits_for_ever(ch) || ch->view.hung == ch->view.overdue)
 		return false;
 
 	/* One that is stopped, which it was not told to be, has forgotten all */
@@ -891,7 +913,6 @@ static bool gs_usb_ng_has_partner(const struct gs_channel *ch)
 static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channel *first,
 				   unsigned long until, enum gs_sign *sign)
 {
-	bool behind = ch->view.hung && ch != first;
 	struct gs_device_state state;
 	int err = -EOPNOTSUPP;
 	unsigned long age;
@@ -929,7 +950,7 @@ static bool gs_usb_ng_channel_sign(struct gs_channel *ch, const struct gs_channe
 		 */
 		if (!err || ch->view.hung || gs_usb_ng_has_partner(ch) ||
 		    !gs_usb_ng_waits_for_ever(ch))
-			*sign = gs_usb_ng_stuck(ch, behind || (ch->view.hung && ch != first));
+			*sign = gs_usb_ng_stuck(ch);
 		else
 			gs_usb_ng_doubt(ch);
 		break;
@@ -988,6 +1009,7 @@ static unsigned long gs_usb_ng_channel_look(struct gs_channel *ch, const struct 
 	if (!gs_usb_ng_channel_sign(ch, first, ask, &sign))
 		return GS_LOOK_AGAIN;
 
+	ch->last_sign = sign;
 	then = gs_decide(before, sign);
 	ch->health = then.health;
 	if (then.action == GS_ACT_USB_RESET &&
@@ -1045,6 +1067,12 @@ static unsigned long gs_usb_ng_channels_look(struct gs_usb_ng *dev, unsigned lon
 		if (ch->view.hung &&
 		    (!first || time_before(ch->view.hung_since, first->view.hung_since)))
 			first = ch;
+	}
+	/* Before any is started anew, which clears the way for others */
+	for (i = 0; i < dev->n_channels; i++) {
+		ch = dev->ch[i];
+		ch->behind = ch->running && ch->view.age == GS_TX_OLD &&
+			     gs_usb_ng_is_behind(ch, first);
 	}
 
 	for (i = 0; i < dev->n_channels; i++) {
@@ -1380,9 +1408,10 @@ static unsigned long gs_usb_ng_mute_look(struct gs_usb_ng *dev, unsigned long un
 }
 
 /* A channel that is down, or in bus-off, may be on the bus all the same, if its RESET was not
- * answered, and acknowledge what nobody reads. Returns jiffies until it is to be asked again.
+ * answered, and acknowledge what nobody reads. A device that answers nothing may listen: it is
+ * told, but not waited for. Returns jiffies until it is to be asked again.
  */
-static unsigned long gs_usb_ng_quieten(struct gs_usb_ng *dev, unsigned long until)
+static unsigned long gs_usb_ng_quieten(struct gs_usb_ng *dev, bool answers, unsigned long until)
 {
 	struct gs_channel *ch;
 	unsigned int i;
@@ -1392,8 +1421,8 @@ static unsigned long gs_usb_ng_quieten(struct gs_usb_ng *dev, unsigned long unti
 		if (ch->running || !ch->started ||
 		    (ch->open && READ_ONCE(ch->can.state) != CAN_STATE_BUS_OFF))
 			continue;
-		gs_usb_ng_channel_reset(ch, until);
-		if (ch->started)
+		gs_usb_ng_channel_reset(ch, answers ? until : jiffies + GS_TELL_TIMEOUT);
+		if (ch->started && answers)
 			return GS_LOOK_PATIENTLY;
 	}
 
@@ -1422,6 +1451,8 @@ static void gs_usb_ng_tick(struct work_struct *work)
 	if (delay) {
 		/* What needs no answer can be done */
 		delay = min(delay, gs_usb_ng_mute_look(dev, until));
+		if (dev->health != GS_LOST)
+			gs_usb_ng_quieten(dev, false, until);
 		delay = min(delay, gs_usb_ng_odd_look(dev));
 		goto out_again;
 	}
@@ -1443,7 +1474,7 @@ static void gs_usb_ng_tick(struct work_struct *work)
 	if ((dev->n_open || dev->forgetful) && gs_usb_ng_revive(dev, until))
 		delay = min(delay, GS_LOOK_PATIENTLY);
 	gs_usb_ng_starts_look(dev);
-	delay = min(delay, gs_usb_ng_quieten(dev, until));
+	delay = min(delay, gs_usb_ng_quieten(dev, true, until));
 	delay = min(delay, gs_usb_ng_odd_look(dev));
 	if (!dev->n_open && delay == ULONG_MAX)
 		goto out_unlock;

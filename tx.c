@@ -668,6 +668,7 @@ static void gs_usb_ng_tx_add_overdue(struct gs_tx_view *view, const struct gs_dm
 		view->since = sent;
 	}
 	view->age = GS_TX_OLD;
+	view->overdue++;
 
 	/* The caller's reference, the echo's, and one more: the transfer's */
 	if (atomic_read(&slot->ref) <= 1 + owed)

@@ -213,6 +213,7 @@ enum gs_tx_age {
  * @age: the worst of them
  * @oldest: gs_dma_slot.seq of the oldest frame that is overdue
  * @since: jiffies when that was given to the device
+ * @overdue: how many are
  * @hung: OUT transfers of these that have not ended
  * @hung_since: jiffies when the oldest of them was given to the device
  * @aside: slots of frames that failed, kept aside for long
@@ -222,6 +223,7 @@ struct gs_tx_view {
 	enum gs_tx_age age;
 	unsigned long oldest;
 	unsigned long since;
+	unsigned int overdue;
 	unsigned int hung;
 	unsigned long hung_since;
 	unsigned int aside;
@@ -269,7 +271,9 @@ struct gs_tx_view {
  * @echo_seq: P: gs_dma_slot.seq of the newest frame that was echoed; read anywhere
  * @echo_stamp: P: jiffies of the last echo; read anywhere
  * @health: M: what recovery thinks of the channel
+ * @last_sign: M: what the last look has seen
  * @view: M: what has become of the frames in flight
+ * @behind: M: those that are overdue were behind another channel's when this look began
  * @doubted: M: gs_tx_view.oldest at the last look that found frames overdue
  * @doubted_since: M: jiffies of the first such look at that frame
  * @doubt_stamp: M: jiffies of the first of those that now have @health doubted
@@ -321,7 +325,9 @@ struct gs_channel {
 	unsigned long echo_seq;
 	unsigned long echo_stamp;
 	enum gs_health health;
+	enum gs_sign last_sign;
 	struct gs_tx_view view;
+	bool behind;
 	unsigned long doubted;
 	unsigned long doubted_since;
 	unsigned long doubt_stamp;

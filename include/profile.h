@@ -145,8 +145,8 @@ bool gs_profile_speaks_elm(const struct gs_profile *profile, u32 sw_version, u32
  * @n_channels: channels that the device has
  * @n_open: channels that are open, at least 1
  *
- * Among those that are open it is divided only where no channel can keep from another what it was
- * lent. Elsewhere one without a partner would, for as long as it has none.
+ * It is divided among those that are open where frames of others would wait as well (one queue), or
+ * none waits for long (ELM). Elsewhere a channel without a partner would keep what it was lent.
  *
  * Return: clamp(device cap / (@n_open or @n_channels), 1, per-channel limit)
  */

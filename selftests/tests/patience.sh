@@ -7,7 +7,7 @@
 #
 # It takes minutes by the guest's clock, which leaps.
 #
-# timeout: 1000
+# timeout: 1300
 # guests: uml612-vtime
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -103,7 +103,8 @@ test_not_held_up() {
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
 
-# Another queue's is no reason to wait, whatever the device can't be asked for
+# Where each channel has a queue of its own another one's is no reason to wait. (This firmware can't
+# be asked for its state.)
 test_not_behind() {
 	pair candlelight-old
 	emu_ok bus name=u ack=off
@@ -197,7 +198,36 @@ test_hung_before() {
 	le "hundredths of a second" "$LATE" 200
 	eq_said "started anew" 1 stat_of "$B" tx_stuck
 	eq_said "the other started anew" 0 stat_of "$A" tx_stuck
-	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
+}
+
+# Nor may it where the device has none of the channel's frames, which would wait for a partner
+test_hung_passive() {
+	one candlelight-fd
+	up "$A"
+	emu_ok errors id=a tec=200
+	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "$A"
+	emu_ok fault id=a what=out-hang n=1
+	ok "cansend" cansend "$A" 123#
+	late_by is 1 stat_of "$A" tx_stuck
+	le "hundredths of a second" "$LATE" 200
+	ok "cansend" cansend "$A" 124#
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+}
+
+# One after the other, the frames of two channels in one queue are lost. The one in front is looked at
+# first, and the other one is doubted when that is out of the way
+test_both_lost() {
+	pair cannectivity
+	emu_ok fault id=a what=drop-echo n=2
+	ok "cansend" cansend "$B" 456#
+	leap 0.1
+	ok "cansend" cansend "$A" 123#
+	wait_for 20 "new start" is 1 stat_of "$B" tx_stuck
+	late_by is 1 stat_of "$A" tx_stuck
+	ge "hundredths of a second" "$LATE" 15
+	le "hundredths of a second" "$LATE" 70
+	ok "cansend" cansend "$A" 124#
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
 
 # A full bus is no reason for a transfer not to end
@@ -209,12 +239,20 @@ test_hung_full_bus() {
 	# 12 ms each
 	emu_ok send bus=t frame=001#1122334455667788 count=1500
 	leap 1
-	emu_ok fault id=a what=out-hang n=1
+	emu_ok fault id=a what=out-hang n=2
 	ok "cansend" cansend "$A" 7F0#01
 	late_by is 1 stat_of "$A" tx_stuck
 	le "hundredths of a second" "$LATE" 200
-	leap 20
+	# but who knows: for a USB reset it is, for ten seconds
 	ok "cansend" cansend "$A" 7F0#02
+	leap 8
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
+	leap 5
+	eq_said "USB resets" 1 intf_stat a recovery/usb_resets
+	emu_ok usbreset id=a
+	leap 20
+	on_bus "$A" a:0
+	ok "cansend" cansend "$A" 7F0#03
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
 }
 
@@ -243,6 +281,24 @@ test_closed() {
 	up "$A"
 	ok "cansend" cansend "$A" 123#
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+}
+
+# A device that leaves requests without an answer, but sends, is told nevertheless
+test_closed_unheard() {
+	pair candlelight-fd
+	emu_ok send bus=u frame=456#11 count=1000000 gap=20000
+	# for its state and for its configuration
+	emu_all "fault id=a what=timeout req=14 count=1000000" "fault id=a what=timeout req=5 count=1000000"
+	emu_ok fault id=a what=drop-echo ch=1 n=1
+	ok "cansend" cansend "$B" 123#
+	unanswered() {
+		[ "$(intf_stat a recovery/no_answer)" -ge 2 ]
+	}
+	wait_for 20 "requests without an answer" unanswered
+	down "$A"
+	wait_for 5 "end of channel 0" is 0 emu_status a:0 started
+	is_up "$B" || fail "$B is down"
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 }
 
 # asked N: the device has had N requests since ASKED
@@ -387,6 +443,7 @@ test_glitches() {
 }
 
 ktap_run test_refuses_start test_full_bus test_held_up test_not_held_up test_not_behind \
-	test_one_shot_behind test_shared test_hung_before test_hung_full_bus test_closed \
+	test_one_shot_behind test_shared test_hung_before test_hung_passive \
+	test_both_lost test_hung_full_bus test_closed test_closed_unheard \
 	test_time_rings test_second_halt test_passive_asked test_passive_unasked \
 	test_out_rarely test_glitches

@@ -80,7 +80,7 @@ test_down_all() {
 		! is_up "$iface" || fail "$iface is up"
 	done
 	emu_ok fault id=a what=none
-	# they are told yet
+	# they are told after all
 	for i in 0 1 2 3; do
 		wait_for 20 "end of channel $i" is 0 emu_status "a:$i" started
 	done
