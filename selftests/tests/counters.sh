@@ -174,6 +174,7 @@ test_echoes() {
 	moved echo_stale 2
 	emu_ok bus name=t ack=on
 	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+	agree "$A"
 	# for a device whose frames have no partner a transfer may take as long as it likes
 	emu_ok bus name=t ack=off
 	# slot 1, its first frame

@@ -42,20 +42,34 @@ two_channels() {
 	get B netdev a 1 || fail "no channel 1"
 }
 
-# Frames of both directions on an interface that was not touched since. It may yet be started anew, since
-# the last echoes were lost, and what is on its way then is lost, too: one every 20 ms. talks IFACE BUS
+# heard N REGEX...: N frames each that the capture has seen
+heard() {
+	local n=$1 what
+
+	for what in "${@:2}"; do
+		[ "$(grep -c -- "$what" "$GS_TMP/talk")" -ge "$n" ] || return 1
+	done
+}
+
+# Frames of both directions, none of which is lost. talks IFACE BUS
 talks() {
+	capture "$GS_TMP/talk" "$1" -D
+	emu_ok send bus="$2" frame=5A5#112233 count=5
+	ok "cansend" cangen -g 0 -p 1000 -n 5 -I 5A6 -L i -D i "$1"
+	wait_for 10 "frames on $1" heard 5 ' 5A5#112233' ' 5A6#'
+	stop_capture
+}
+
+# The same on an interface that was not touched since. It may yet be started anew, since the last
+# echoes were lost, and what is on its way then is lost, too: one every 20 ms. comes_back IFACE BUS
+comes_back() {
 	local sender
 
 	capture "$GS_TMP/talk" "$1" -D
-	emu_ok send bus="$2" frame=5A5#112233 count=500 gap=20000
-	cangen -g 20 -p 1000 -I 5A6 -L i -D i "$1" &
+	emu_ok send bus="$2" frame=5A7#112233 count=500 gap=20000
+	cangen -g 20 -p 1000 -I 5A8 -L i -D i "$1" &
 	sender=$!
-	heard() {
-		[ "$(grep -c ' 5A5#112233' "$GS_TMP/talk")" -ge 5 ] &&
-			[ "$(grep -c ' 5A6#' "$GS_TMP/talk")" -ge 5 ]
-	}
-	wait_for 10 "frames on $1" heard
+	wait_for 10 "frames on $1" heard 5 ' 5A7#112233' ' 5A8#'
 	kill "$sender"
 	wait "$sender" 2>/dev/null
 	stop_capture
@@ -66,8 +80,8 @@ talk_again() {
 	gs_now
 	local ended=$GS_NOW
 
-	talks "$A" x
-	talks "$B" y
+	comes_back "$A" x
+	comes_back "$B" y
 	gs_now
 	note "both channels work $((GS_NOW - ended)) hundredths of a second later"
 }
