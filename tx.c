@@ -9,9 +9,10 @@
  * poll for an echo and for a failed transfer, and process context for a channel that was
  * stopped, once the queue is off and no poll is looking at it (gs_usb_ng_tx_drop_owed()).
  *
- * A transfer that failed on the wire may have brought the device its frame. That frame has failed,
- * but until the echo comes, or the channel is reset, its slot and its place in the device are
- * nobody else's: see GS_TX_ASIDE.
+ * A transfer that failed on the wire may have brought the device its frame, and one that the device
+ * says it has dropped may have been sent after that. Such a frame has failed, but until the echo
+ * comes, or the channel is reset, its slot and its place in the device are nobody else's: see
+ * GS_TX_ASIDE.
  *
  * Nothing is allocated and nothing is mapped per frame.
  */
@@ -25,6 +26,12 @@
 
 #include "gs_usb_ng.h"
 #include "zerocopy.h"
+
+/* How long ago CANable 2.5 may have dropped its frames when we hear of it: it sends an error frame
+ * every 100 ms at most (protocol.md 4.8), and IN transfers may have failed meanwhile. But less than
+ * the half second for which the oldest of them had waited.
+ */
+#define GS_LOST_SINCE	msecs_to_jiffies(400)
 
 /* A frame that was overtaken is given up after so many times its age even if IN transfers fail; and
  * that it was missed so long ago says nothing any more
@@ -119,7 +126,7 @@ static void gs_usb_ng_tx_failed(struct gs_channel *ch, struct gs_tx_frame *frame
 	gs_usb_ng_tx_mark_failed(ch, frame);
 }
 
-/* No echo will come: the poll drops it */
+/* No echo is to be waited for any more: the poll drops it */
 static void gs_usb_ng_tx_lose(struct gs_channel *ch, struct gs_tx_frame *frame)
 {
 	gs_usb_ng_count(ch, GS_CH_ECHO_LOST);
@@ -480,6 +487,10 @@ static bool gs_usb_ng_tx_back(struct gs_channel *ch, struct gs_dma_slot *slot, u
 	    !test_and_clear_bit(GS_TX_ASIDE, &frame->state))
 		return false;
 
+	/* It is a sign of life like any other echo, but may come late */
+	if ((long)((unsigned long)slot->seq - READ_ONCE(ch->echo_seq)) > 0)
+		WRITE_ONCE(ch->echo_seq, (unsigned long)slot->seq);
+	WRITE_ONCE(ch->echo_stamp, jiffies);
 	gs_usb_ng_tx_release(ch, slot);
 	return true;
 }
@@ -681,8 +692,8 @@ static void gs_usb_ng_tx_add_overdue(struct gs_tx_view *view, const struct gs_dm
  * gs_usb_ng_tx_lost() - the device says that it has dropped the frames it had
  * @ch: the channel, running
  *
- * A frame whose transfer is not over was not among them. One that came to the device while it said
- * so is given up in error: its echo, should it come, finds nobody waiting.
+ * A frame whose transfer is not over was not among them. Perhaps neither was one that was sent not
+ * long before: it fails as the others do, but its slot is kept aside.
  *
  * Context: The poll.
  */
@@ -691,17 +702,28 @@ void gs_usb_ng_tx_lost(struct gs_channel *ch)
 	struct gs_tx_frame *frame;
 	struct gs_dma_slot *slot;
 	unsigned int next = 0;
+	unsigned long state;
+	bool doubtful;
 
 	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
 		frame = &ch->frame[slot->index];
-		if (test_and_clear_bit(GS_TX_ASIDE, &frame->state))
-			gs_usb_ng_tx_release(ch, slot);
+		/* Then it is this frame's time, and reference; pairs with the release in xmit */
+		state = smp_load_acquire(&frame->state);
+		doubtful = time_before(jiffies, READ_ONCE(frame->sent) + GS_LOST_SINCE);
+		if (state & BIT(GS_TX_ASIDE)) {
+			if (!doubtful && test_and_clear_bit(GS_TX_ASIDE, &frame->state))
+				gs_usb_ng_tx_release(ch, slot);
+			continue;
+		}
 		/* One reference for the echo, and ours. It may say so twice before the poll
 		 * comes to it.
 		 */
-		if (test_bit(GS_TX_OWED, &frame->state) && atomic_read(&slot->ref) == 2 &&
-		    !test_bit(GS_TX_FAILED, &frame->state))
-			gs_usb_ng_tx_lose(ch, frame);
+		if (!(state & BIT(GS_TX_OWED)) || state & BIT(GS_TX_FAILED) ||
+		    atomic_read(&slot->ref) != 2)
+			continue;
+		if (doubtful)
+			set_bit(GS_TX_DOUBTFUL, &frame->state);
+		gs_usb_ng_tx_lose(ch, frame);
 	}
 	gs_usb_ng_poll_soon(ch->dev);
 }
@@ -733,11 +755,21 @@ static bool gs_usb_ng_tx_is_sure(struct gs_channel *ch, struct gs_tx_frame *fram
 	return false;
 }
 
-/* A slot that has been kept aside for the time in which an echo is due */
+/* A slot that has been kept aside for the time in which an echo is due. Has a newer frame been
+ * echoed, it is free where a late echo would be known for what it is, and on CANable 2.5, which
+ * keeps the order. That echoes one frame after the other or drops them all (protocol.md 4.5, 4.9):
+ * after a while without an echo there is none left.
+ */
 static void gs_usb_ng_tx_check_aside(struct gs_channel *ch, struct gs_dma_slot *slot,
 				     struct gs_tx_frame *frame, unsigned long age, bool give_up)
 {
-	if (!give_up || (long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) <= 0)
+	bool overtaken = (long)(READ_ONCE(ch->echo_seq) - (unsigned long)slot->seq) > 0;
+	unsigned long now = jiffies, echo = READ_ONCE(ch->echo_stamp) + age;
+	bool elm = ch->dev->profile->elm;
+
+	if (elm && !overtaken && time_before(now, echo))
+		ch->view.due = min(ch->view.due, echo - now);
+	else if (!elm && !(give_up && overtaken))
 		ch->view.aside++;
 	else if (gs_usb_ng_tx_is_sure(ch, frame, age) &&
 		 test_and_clear_bit(GS_TX_ASIDE, &frame->state))
@@ -748,7 +780,7 @@ static void gs_usb_ng_tx_check_aside(struct gs_channel *ch, struct gs_dma_slot *
  * gs_usb_ng_tx_check_age() - is an echo overdue? The answer is in gs_channel.view
  * @ch: the channel, running; lock held
  * @age: since when an echo is overdue, jiffies
- * @give_up: a slot may be used again though an echo for its last frame might come late
+ * @give_up: the slot of a frame that is owed may be used again though its echo might come late
  *
  * A frame whose successor has come back will not be echoed any more. With @give_up it is marked for
  * the poll, which drops it, when a look GS_LOOK_AGAIN later finds it still there. As long as frames

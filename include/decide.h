@@ -92,7 +92,7 @@ struct gs_decision gs_decide(enum gs_health health, enum gs_sign sign);
 enum gs_leave {
 	GS_LEAVE_NOW,
 	GS_LEAVE_LATER,
-	GS_LEAVE_NEVER,			/* until it has been well for GS_RESET_SPELL_MS */
+	GS_LEAVE_NEVER,			/* until the last one is GS_RESET_SPELL_MS ago */
 };
 
 /* USB resets of a spell of trouble, the least pause between two, and how long the device must do

@@ -170,7 +170,7 @@ struct gs_spell {
 /* gs_tx_frame.state */
 #define GS_TX_OWED	0	/* the frame's skb and BQL bytes await one completion */
 #define GS_TX_FAILED	1	/* its OUT transfer failed, or it was given up */
-#define GS_TX_DOUBTFUL	2	/* its OUT transfer failed, but the device may have it */
+#define GS_TX_DOUBTFUL	2	/* failed, or given up, but the device may have it */
 #define GS_TX_ASIDE	3	/* that, and all is done with it but for the slot and its place */
 #define GS_TX_MISSED	4	/* a look has found that its echo should have come by now */
 
@@ -419,7 +419,7 @@ enum gs_generation {
  * @revive_next: M: behind the channel whose start was not answered: where to begin next time
  * @tx_failed: X: 1 if some channel has gs_channel.tx_failed
  * @tx_cap: I: frames that the device may hold for all channels
- * @tx_in_flight: X: frames given to the device and owed
+ * @tx_in_flight: X: frames given to the device that are owed, or whose slots are kept aside
  * @tx_wait_lock: guards @tx_waiting
  * @tx_waiting: frames encoded while the device was at its cap, oldest first
  * @elm: I: what the ELM protocol takes; NULL where the device has none
