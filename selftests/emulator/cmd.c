@@ -491,7 +491,7 @@ static const char *cmd_inject(struct args *a, struct buf *out, struct wait *wait
 static const char *cmd_fault(struct args *a, struct buf *out, struct wait *wait)
 {
 	struct device *dev = arg_device(a);
-	const char *what = arg(a, "what"), *hex = arg(a, "hex");
+	const char *what = arg(a, "what"), *hex = arg(a, "hex"), *until = arg(a, "until");
 	struct fault f = {
 		.req = (int)arg_number(a, "req", -1),
 		.ch = (int)arg_number(a, "ch", -1),
@@ -502,12 +502,15 @@ static const char *cmd_fault(struct args *a, struct buf *out, struct wait *wait)
 		.late_ns = arg_number(a, "us", 1000) * NSEC_PER_USEC,
 		.len = (int)arg_number(a, "len", -1),
 		.offset = arg_number(a, "offset", 0),
+		.until_reset = until,
 	};
 	int ret;
 
 	unused(out, wait);
 	if (!dev || !what)
 		return "id= and what= are needed";
+	if (until && strcmp(until, "reset"))
+		return "a rule lasts until=reset";
 	ret = hex ? parse_hex(hex, f.data, FAULT_DATA) : 0;
 	if (ret < 0)
 		return "a good hex= is needed";
@@ -679,7 +682,7 @@ static const char * const known_words[] = {
 	"dtseg1_max", "dbrp_inc", "packets_s", "ppm", "ts", "referee",
 	"seed", "first", "skip", "every", "after", "len", "offset", "at", "during",
 	"speed", "hex", "what", "req", "n", "us", "status", "ch", "tec", "rec", "cond", "timeout",
-	"transport", "socket", "power", "unplug",
+	"transport", "socket", "power", "unplug", "until",
 };
 
 static bool word_known(const char *word)

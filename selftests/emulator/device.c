@@ -247,6 +247,7 @@ void device_bus_reset(struct device *dev)
 
 	emu_log("%s bus reset", dev->id);
 	dev->resets++;
+	fault_reset(dev);
 	if (dev->power_lost) {
 		device_power_on(dev);
 		dev->resuming = true;

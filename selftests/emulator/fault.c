@@ -331,6 +331,19 @@ void fault_clear(struct device *dev)
 	timer_cancel(&dev->fault_timer);
 }
 
+void fault_reset(struct device *dev)
+{
+	struct fault *f, *next;
+
+	for (f = TAILQ_FIRST(&dev->faults); f; f = next) {
+		next = TAILQ_NEXT(f, link);
+		if (!f->until_reset)
+			continue;
+		TAILQ_REMOVE(&dev->faults, f, link);
+		free(f);
+	}
+}
+
 void fault_init(struct device *dev)
 {
 	TAILQ_INIT(&dev->faults);

@@ -52,6 +52,7 @@ struct fault {
 	__u32 skip, every, count;
 	__u32 seen;
 	bool counted;		/* not simply the next one */
+	bool until_reset;	/* it ends with the next USB reset */
 	__u64 from;		/* not before this time */
 	__u64 late_ns;
 	int status;		/* -errno */
@@ -78,6 +79,8 @@ void fault_pull(struct device *dev);
 int fault_add(struct device *dev, const struct fault *rule, const char *what, const char *at,
 	      const char *during, const char *status);
 void fault_clear(struct device *dev);
+/* After a USB reset: without the rules that end with it. */
+void fault_reset(struct device *dev);
 void fault_init(struct device *dev);
 
 #endif

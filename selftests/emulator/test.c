@@ -705,6 +705,13 @@ static void test_faults(void)
 	ok(!echoes(from, 2), "late-echo is not there yet");
 	pass(USEC(1500));
 	ok(echoes(from, 2) == 1, "late-echo comes");
+	command("fault id=a what=drop-echo count=1000 until=reset");
+	send_frame(a, 2, 1);
+	ok(echoes(from, 2) == 1, "until=reset: before it");
+	fault_reset(a);
+	send_frame(a, 2, 1);
+	ok(echoes(from, 2) == 2, "until=reset: not after it");
+	pass(USEC(1500));
 	command("fault id=a what=swap-echo");
 	send_frame(a, 3, 1);
 	ok(!echoes(from, 3), "swap-echo is held back");
