@@ -68,6 +68,7 @@ in_halt			halts the IN endpoint
 out_proto		fails 20 OUT transfers
 out_crc			fails 20 OUT transfers (CRC)
 out_timeout		fails 20 OUT transfers (no handshake)
+out_nospc		fails 20 OUT transfers (no bandwidth)
 out_taken		takes 20 frames whose OUT transfers fail
 out_halt		halts the OUT endpoint
 out_hang		doesn't end an OUT transfer
@@ -83,9 +84,13 @@ start_hangs		doesn't answer a request to start
 bittiming_short		takes the bit timing at the second time only
 dump_stalls		refuses to tell its error counters
 dump_hangs		doesn't tell its error counters
+dump_short		tells half of its error counters
+dump_empty		tells nothing when asked for them
+close_stalls		refuses the RESET at the end
 close_hangs		doesn't answer the RESET at the end
 bus_off_own		is bus-off, and recovers by itself
 bus_off_host		is bus-off, and leaves it to the host
+restart_stalls		refuses the request to restart after bus-off
 restart_hangs		doesn't answer the request to restart after bus-off
 no_partner_then_one	has nobody on the bus for six seconds
 dead			answers nothing and sends nothing until it is reset
@@ -93,8 +98,10 @@ usb_reset		is reset (USB)
 unplug			is unplugged and plugged in again
 probe_stalls		refuses what it need not answer when it is plugged in
 probe_hangs		doesn't answer one of these requests
+probe_short		tells half of what it need not tell
 probe_nonsense		tells bit timing limits that can't be, then others
 authorized		is forbidden, and allowed again
+rebind			is taken from the driver, and given back
 "
 # Not one to compare: dummy_hcd's softirqs have interrupts off, which gs_usb may not be able to stand
 ALONE="
@@ -397,6 +404,7 @@ out_halt() { rule what=out-status status=stall count=1; }
 out_proto() { rule what=out-status status=proto ch=0 count="$FAILS"; }
 out_crc() { rule what=out-status status=crc ch=0 count=20; }
 out_timeout() { rule what=out-status status=timeout ch=0 count=20; }
+out_nospc() { rule what=out-status status=nospc ch=0 count=20; }
 out_taken() { rule what=out-taken status=proto ch=0 count=20; }
 in_halt() { rule what=in-status status=stall count=1; }
 in_proto() { rule what=in-status status=proto count=40; }
@@ -450,27 +458,36 @@ start_hangs() { open_with what=timeout req=2 skip=1; }
 bittiming_short() { open_with what=stall req=1; }
 
 # The interface is down all the same
-close_hangs() {
+close_with() {
 	plug candlelight-fd
-	emu_ok fault id=a what=timeout req=2 ch=0 during=close
+	emu_ok fault id=a req=2 ch=0 during=close "$@"
 	begins
 	timeout 20 ip link set "$A" down
 	timeout 20 ip link set "$A" up
 	outcome
 }
 
-# What a dump makes the driver ask for
+close_stalls() { close_with what=stall; }
+close_hangs() { close_with what=timeout; }
+
+# What a dump makes the driver ask for, if the last answer is a second old. dump_with COUNTER WORD...
 dump_with() {
 	plug candlelight-fd
-	emu_ok fault id=a req=14 count=5 "$@"
+	emu_ok fault id=a req=14 count=5 "${@:2}"
+	since_then 120
+	begins
 	ip -details link show "$A" >/dev/null
 	provoke 60
 	ip -details link show "$A" >/dev/null
+	[ "$GS_DRIVER" = gs_usb ] ||
+		wait_for 20 "request that fails" at_least 1 intf_stat a "recovery/$1"
 	outcome
 }
 
-dump_stalls() { dump_with what=stall; }
-dump_hangs() { dump_with what=timeout; }
+dump_stalls() { dump_with refused what=stall; }
+dump_hangs() { dump_with no_answer what=timeout; }
+dump_short() { dump_with bad_answer what=short; }
+dump_empty() { dump_with bad_answer what=zero; }
 
 # A firmware that goes back on the bus by itself, and one that leaves that to the host
 bus_off() {
@@ -488,6 +505,13 @@ restart_hangs() {
 	emu_all "fault id=a what=timeout req=2 ch=0" "busoff id=a ch=0"
 	[ "$GS_DRIVER" = gs_usb ] || wait_for 20 "end of the patience" log_has "Restart failed"
 	begins
+	outcome
+}
+
+restart_stalls() {
+	plug gs
+	# RESET comes before START
+	emu_all "fault id=a what=stall req=2 ch=0 skip=1" "busoff id=a ch=0"
 	outcome
 }
 
@@ -597,17 +621,20 @@ unplug() {
 	outcome
 }
 
-# Limits of the data phase, termination and delay compensation: it works without
-probe_stalls() {
+# Limits of the data phase, termination and delay compensation: it works without. probe_with HOW
+probe_with() {
 	by_reset
 	plug candlelight-fd term=1
 	pull
-	emu_all "fault id=a what=stall during=probe req=11 count=1000" \
-		"fault id=a what=stall during=probe req=13 count=1000" \
-		"fault id=a what=stall during=probe req=17 count=1000"
+	emu_all "fault id=a what=$1 during=probe req=11 count=1000" \
+		"fault id=a what=$1 during=probe req=13 count=1000" \
+		"fault id=a what=$1 during=probe req=17 count=1000"
 	put
 	outcome
 }
+
+probe_stalls() { probe_with stall; }
+probe_short() { probe_with short; }
 
 # The limits of the data phase. They are asked for a second time, and each time there is a second
 # for the answer: two of the five that this may take.
@@ -652,6 +679,21 @@ authorized() {
 	[ ! -e "/sys/class/net/$A" ] || fail "$A is still there"
 	begins
 	echo 1 >"$dev/authorized"
+	next_ones
+	outcome
+}
+
+rebind() {
+	local intf
+
+	by_reset
+	plug candlelight-fd
+	provoke 20
+	get intf usb_intf a
+	echo "$intf" >"$GS_USB/drivers/$GS_DRIVER/unbind"
+	[ ! -e "/sys/class/net/$A" ] || fail "$A is still there"
+	begins
+	echo "$intf" >"$GS_USB/drivers/$GS_DRIVER/bind"
 	next_ones
 	outcome
 }
