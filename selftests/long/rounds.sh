@@ -81,6 +81,7 @@ test_up_down() {
 		is_up "$A" || up "$A"
 		look "$round" "$UPS"
 	done
+	le "refused in all" "$REFUSED" $((1 + UPS / 2000))
 	finish
 }
 

@@ -7,7 +7,7 @@
 # second, and a dump waits for no device. And constants that can't be.
 #
 # timeout: 480
-# guests: uml73
+# guests: uml612 uml73
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -6,7 +6,7 @@
 # ways in that context, and that interfaces, settings and sockets survive a reset in full traffic
 # with every frame accounted for.
 #
-# guests: uml612
+# guests: uml612 uml73
 # timeout: 240
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

@@ -37,6 +37,31 @@ test_refuses_start() {
 	eq_said "USB resets after that" "$resets" intf_stat a recovery/usb_resets
 }
 
+# It answers requests, but its IN transfers do nothing but fail: it is reset three times, and again
+# when that was a minute ago. When they succeed it is of use at once.
+test_fails_for_good() {
+	local resets lines
+
+	one candlelight-fd
+	up "$A"
+	emu_ok fault id=a what=in-status status=proto count=1000000
+	leap 300
+	get resets intf_stat a recovery/usb_resets
+	note "$resets USB resets in five minutes, $(log_count 'gs_usb_ng') lines in the log"
+	ge "USB resets" "$resets" 9
+	le "USB resets" "$resets" 18
+	# each attempt, that it has failed, and that it was made
+	get lines log_count 'gs_usb_ng'
+	le "lines in the log" "$lines" 300
+	is_up "$A" || fail "$A is down"
+
+	emu_ok fault id=a what=none
+	on_bus "$A" a:0
+	carrier "$A"
+	ok "cansend" cansend "$A" 123#12
+	wait_for 20 "echo" is 1 link_stat "$A" tx_packets
+}
+
 # A frame that waits for a bus full of more urgent ones can't be told from one whose echo is lost:
 # ten seconds
 test_full_bus() {
@@ -442,8 +467,8 @@ test_glitches() {
 	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
 }
 
-ktap_run test_refuses_start test_full_bus test_held_up test_not_held_up test_not_behind \
-	test_one_shot_behind test_shared test_hung_before test_hung_passive \
+ktap_run test_refuses_start test_fails_for_good test_full_bus test_held_up test_not_held_up \
+	test_not_behind test_one_shot_behind test_shared test_hung_before test_hung_passive \
 	test_both_lost test_hung_full_bus test_closed test_closed_unheard \
 	test_time_rings test_second_halt test_passive_asked test_passive_unasked \
 	test_out_rarely test_glitches

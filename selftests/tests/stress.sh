@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Everything at once, on two CPUs where the guest has them: interfaces go up and down, the
-# driver is unbound and bound, channels fall off the bus and are restarted, all counters are
-# read in all ways there are, and frames go both ways. What is counted are rounds, not seconds.
+# driver is unbound and bound, channels fall off the bus and are restarted, transfers fail, all
+# counters are read in all ways there are, and frames go both ways. What is counted are rounds, not
+# seconds.
 # Afterwards all of it works, and every slot that was taken ended in one way.
 # GS_TEST_STRESS=100 makes it a hundred rounds instead of five.
 #
@@ -48,6 +49,22 @@ spoiler() {
 	while [ -e "$GS_TMP/go" ]; do
 		emu busoff id=a ch="$1"
 		gs_pause
+	done
+}
+
+# Transfers fail, echoes are lost, late or come twice, endpoints halt
+trouble() {
+	local rule
+
+	while [ -e "$GS_TMP/go" ]; do
+		for rule in "what=out-status status=proto n=2" "what=drop-echo n=1" \
+			    "what=in-status status=proto n=2" "what=dup-echo n=3" \
+			    "what=late-echo n=1 us=300000" "what=out-status status=stall n=1" \
+			    "what=in-status status=stall n=1" "what=in-drop n=2"; do
+			emu fault id=a "$rule"
+			gs_pause
+			gs_pause
+		done
 	done
 }
 
@@ -190,6 +207,7 @@ works() {
 }
 
 finish() {
+	emu_ok fault id=a what=none
 	down "$(netdev a 0)"
 	down "$(netdev a 1)"
 	balanced 0
@@ -237,11 +255,13 @@ test_all() {
 	plug candlelight-fd channels=2
 	traffic
 	spoiler 0 >/dev/null 2>&1 &
+	trouble >/dev/null 2>&1 &
 	readers &
 	ups_and_downs 0 &
 	ups_and_downs 1 &
 	unbind_and_bind & pids+=($!)
 	all_of "${pids[@]}"
+	log_has "OUT transfers fail" || fail "no transfer failed"
 	note "channels up and down: $(<"$GS_TMP/ups0") and $(<"$GS_TMP/ups1") times"
 	finish
 }
