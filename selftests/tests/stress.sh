@@ -52,15 +52,16 @@ spoiler() {
 	done
 }
 
-# Transfers fail, echoes are lost, late or come twice, endpoints halt
+# Transfers fail, echoes are lost, late or come twice, endpoints halt. (Linux' xHCI driver has an OUT
+# transfer that failed on the wire tried again, and QEMU then carries out those behind it a second time.)
 trouble() {
-	local rule
+	local rule rules=("what=drop-echo n=1" "what=in-status status=proto n=2" "what=dup-echo n=3" \
+		"what=late-echo n=1 us=300000" "what=out-status status=stall n=1" \
+		"what=in-status status=stall n=1" "what=in-drop n=2")
 
+	[ "$GS_GUEST" = qemu ] || rules+=("what=out-status status=proto n=2")
 	while [ -e "$GS_TMP/go" ]; do
-		for rule in "what=out-status status=proto n=2" "what=drop-echo n=1" \
-			    "what=in-status status=proto n=2" "what=dup-echo n=3" \
-			    "what=late-echo n=1 us=300000" "what=out-status status=stall n=1" \
-			    "what=in-status status=stall n=1" "what=in-drop n=2"; do
+		for rule in "${rules[@]}"; do
 			emu fault id=a "$rule"
 			gs_pause
 			gs_pause
