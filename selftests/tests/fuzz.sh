@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A device that says and does anything at all, from a seed: made up IN transfers and OUT transfers
-# that end in any way, under traffic, and probes with spoilt descriptors and answers. The kernel has
+# that end in any way, under traffic, and spoilt descriptors and answers, in probe and later. The kernel has
 # nothing to complain about, its log does not fill, and a sane adapter works as before.
 #
 #	GS_TEST_SEED		the first seed; every test says which one it used
@@ -203,6 +203,56 @@ test_probes() {
 	sane
 }
 
+# Answers are spoilt, one in five, of a device in traffic that is asked for all that it has, falls off
+# the bus, loses echoes, and goes down and up
+test_answers() {
+	local i seed=$SEED personality began
+
+	for personality in candlelight-fd cannectivity canable25; do
+		note "seed $seed: $personality"
+		gs_mark "seed $seed"
+		two_channels "$personality"
+		up_fd "$A" restart-ms 10
+		up "$B" restart-ms 10
+		gs_now
+		began=$GS_NOW
+		for i in "$A" "$B"; do
+			ok "txqueuelen" ip link set "$i" txqueuelen 20
+			cangen -g 2 -p 1000 -I i -L i -D i "$i" >/dev/null 2>&1 &
+		done
+		emu_all "send bus=x frame=321#1122334455667788 count=1000000 gap=10000" \
+			"send bus=y frame=321#1122334455667788 count=1000000 gap=10000" \
+			"fuzz id=a what=ctrl seed=$seed"
+		for ((i = 0; i < 30; i++)); do
+			# it may not be up
+			emu busoff id=a ch=0 >/dev/null 2>&1
+			emu_ok fault id=a what=drop-echo ch=1 n=12
+			ip -details link show >/dev/null
+			ethtool -T "$A" >/dev/null 2>&1
+			cat "/sys/class/net/$A/gs_usb_ng/"* >/dev/null 2>&1
+			timeout 20 ip link set "$A" down
+			# the device may refuse it
+			timeout 20 ip link set "$A" up 2>/dev/null
+			gs_pause
+		done
+		emu_ok fuzz id=a what=none
+		bounded "$began"
+		# shellcheck disable=SC2046	# a list
+		kill $(jobs -p) 2>/dev/null
+		wait 2>/dev/null
+		is_up "$A" || up_fd "$A"
+		talk_again
+		down "$A"
+		down "$B"
+		pools_empty a 0
+		pools_empty a 1
+		balanced 0
+		balanced 1
+		emu_ok reset
+		seed=$((seed + 1))
+	done
+}
+
 # The driver that has seen all this, and an adapter that is as it should be
 sane() {
 	emu_ok reset
@@ -217,4 +267,4 @@ sane() {
 	pools_empty a 1
 }
 
-ktap_run test_transfers test_out test_probes
+ktap_run test_transfers test_out test_probes test_answers
