@@ -98,10 +98,28 @@ heard_others() {
 	done
 }
 
+# Both channels up and at work, since BEGAN
+at_work() {
+	local i
+
+	up_fd "$A" restart-ms 10
+	up "$B" restart-ms 10
+	gs_now
+	BEGAN=$GS_NOW
+	for i in "$A" "$B"; do
+		# what is queued in the end is what "talks" has to wait for
+		ok "txqueuelen" ip link set "$i" txqueuelen 20
+		cangen -g 2 -p 1000 -I i -L i -D i "$i" >/dev/null 2>&1 &
+	done
+	for i in x y; do
+		emu_ok send bus="$i" frame=321#1122334455667788 count=1000000 gap=10000
+	done
+}
+
 # transfers in|out COUNT PERSONALITY...: so many transfers in that direction of each, or of canable25 in
 # ELM's protocol ("elm"), while both channels are at work
 transfers() {
-	local what=$1 n=$2 seed=$SEED personality began i
+	local what=$1 n=$2 seed=$SEED personality i
 
 	shift 2
 	for personality; do
@@ -111,23 +129,12 @@ transfers() {
 		[ "$personality" != elm ] ||
 			echo elm >"$GS_USB/drivers/$GS_DRIVER/$(usb_intf a)/protocol" ||
 			fail "no ELM protocol"
-		up_fd "$A" restart-ms 10
-		up "$B" restart-ms 10
-		gs_now
-		began=$GS_NOW
-		for i in "$A" "$B"; do
-			# what is queued in the end is what "talks" has to wait for
-			ok "txqueuelen" ip link set "$i" txqueuelen 20
-			cangen -g 2 -p 1000 -I i -L i -D i "$i" >/dev/null 2>&1 &
-		done
-		for i in x y; do
-			emu_ok send bus="$i" frame=321#1122334455667788 count=1000000 gap=10000
-		done
+		at_work
 		emu_ok fuzz id=a what="$what" seed="$seed" count="$n"
 		wait_for $((60 + n / 50)) "end of the transfers" \
 			emu wait id=a cond=fuzzed timeout=20000
 		gs_now
-		bounded "$began"
+		bounded "$BEGAN"
 		[ "$what" = in ] || heard_others
 		# shellcheck disable=SC2046	# a list
 		kill $(jobs -p) 2>/dev/null
@@ -206,23 +213,14 @@ test_probes() {
 # Answers are spoilt, one in five, of a device in traffic that is asked for all that it has, falls off
 # the bus, loses echoes, and goes down and up
 test_answers() {
-	local i seed=$SEED personality began
+	local i seed=$SEED personality
 
 	for personality in candlelight-fd cannectivity canable25; do
 		note "seed $seed: $personality"
 		gs_mark "seed $seed"
 		two_channels "$personality"
-		up_fd "$A" restart-ms 10
-		up "$B" restart-ms 10
-		gs_now
-		began=$GS_NOW
-		for i in "$A" "$B"; do
-			ok "txqueuelen" ip link set "$i" txqueuelen 20
-			cangen -g 2 -p 1000 -I i -L i -D i "$i" >/dev/null 2>&1 &
-		done
-		emu_all "send bus=x frame=321#1122334455667788 count=1000000 gap=10000" \
-			"send bus=y frame=321#1122334455667788 count=1000000 gap=10000" \
-			"fuzz id=a what=ctrl seed=$seed"
+		at_work
+		emu_ok fuzz id=a what=ctrl seed="$seed"
 		for ((i = 0; i < 30; i++)); do
 			# it may not be up
 			emu busoff id=a ch=0 >/dev/null 2>&1
@@ -236,7 +234,7 @@ test_answers() {
 			gs_pause
 		done
 		emu_ok fuzz id=a what=none
-		bounded "$began"
+		bounded "$BEGAN"
 		# shellcheck disable=SC2046	# a list
 		kill $(jobs -p) 2>/dev/null
 		wait 2>/dev/null
