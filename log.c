@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel log is told of things that a device should not send. Each kind has spells, one
+ * What the kernel log is told of things that a device should not do. Each kind has spells, one
  * for all channels: the first of a spell is told in full, by who finds it, and when none has come
  * for a while the log says that it is over, and how many they were. All of them are counted.
  */
@@ -23,6 +23,7 @@ static const char * const gs_odd_names[GS_ODD_NUM] = {
 	[GS_ODD_ECHO_DONE] = "echoes of frames that are done",
 	[GS_ODD_ECHO_STALE] = "stale echoes",
 	[GS_ODD_ECHO_LOST] = "lost echoes",
+	[GS_ODD_REQUEST] = "vendor requests that fail",
 };
 
 /**

@@ -139,7 +139,7 @@ struct gs_stat_desc {
 	enum gs_link_stat link;
 };
 
-/* What a device may send that it should not, or not send; see log.c */
+/* What a device may do that it should not; see log.c */
 enum gs_odd {
 	GS_ODD_SHORT,
 	GS_ODD_NOT_ELM,
@@ -151,6 +151,7 @@ enum gs_odd {
 	GS_ODD_ECHO_DONE,
 	GS_ODD_ECHO_STALE,
 	GS_ODD_ECHO_LOST,
+	GS_ODD_REQUEST,
 
 	GS_ODD_NUM
 };

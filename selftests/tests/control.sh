@@ -197,8 +197,11 @@ test_close() {
 	one
 	for how in stall timeout; do
 		works
+		gs_mark "RESET: $how"
 		emu_ok fault id=a what="$how" req=2 count=100
 		down "$A"
+		# the second is still of the first one's spell
+		[ "$how" = timeout ] || says_once "vendor request 2, value 0: .*"
 		pools_empty a
 		sane
 		# one that did not answer is asked again, one that refuses is not
