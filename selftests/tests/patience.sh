@@ -7,7 +7,7 @@
 #
 # It takes minutes by the guest's clock, which leaps.
 #
-# timeout: 1300
+# timeout: 1500
 # guests: uml612-vtime
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -440,6 +440,88 @@ works_again() {
 	talk
 }
 
+# talk_each DATA: both channels of a pair send and receive a frame four times a second, for 25 seconds
+talk_each() {
+	local i
+
+	for ((i = 0; i < 100; i++)); do
+		emu_all "send bus=t frame=7F0#$1" "send bus=u frame=7F0#$1"
+		ok "cansend" cansend "$A" "123#$1"
+		ok "cansend" cansend "$B" "456#$1"
+		ip -details link show >/dev/null
+		leap 0.25
+	done
+}
+
+# No request is answered, but frames go both ways: those are left alone, and an echo that is lost
+# doesn't take its slot for ever
+test_deaf() {
+	local i
+
+	pair candlelight-fd
+	emu_ok fault id=a what=timeout count=1000000
+	talk_each 11
+	emu_ok fault id=a what=drop-echo ch=0 n=1
+	talk_each 22
+	ge_said "requests without an answer" 20 intf_stat a recovery/no_answer
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
+	eq_said "frames sent" 199 link_stat "$A" tx_packets
+	eq_said "frames that failed" 1 link_stat "$A" tx_errors
+	eq_said "frames sent by the other" 200 link_stat "$B" tx_packets
+	for i in "$A" "$B"; do
+		eq_said "frames received" 200 link_stat "$i" rx_packets
+		eq_said "frames dropped" 0 link_stat "$i" tx_dropped
+	done
+	emu_ok fault id=a what=none
+	leap 15
+	down "$A"
+	eq_said "started" 0 emu_status a:0 started
+	up "$A"
+	ok "cansend" cansend "$A" 123#33
+	wait_for 20 "echo" is 200 link_stat "$A" tx_packets
+}
+
+# No OUT transfer ends any more, on a device with one queue: which can't be told as long as frames of a
+# channel without partner are in front of all others
+test_queue_dead() {
+	local i n iface ifaces=()
+
+	for i in t u v; do
+		emu_ok bus name=$i ack=on
+	done
+	adapter a cannectivity channels=3 bus=t,u,v
+	for i in 0 1 2; do
+		get iface netdev a $i || fail "no interface"
+		ifaces+=("$iface")
+		up "$iface"
+	done
+	emu_ok bus name=u ack=off
+	ok "cangen" cangen -g 0 -p 1000 -n 2 -I 456 -L i -D i "${ifaces[1]}"
+	wait_for 20 "state error-passive" is ERROR-PASSIVE can_state "${ifaces[1]}"
+	emu_ok fault id=a what=out-hang count=1000000 until=reset
+	for iface in "${ifaces[@]}"; do
+		ok "cansend" cansend "$iface" 123#11
+	done
+	leap 10
+	eq_said "USB resets" 0 intf_stat a recovery/usb_resets
+	emu_ok bus name=u ack=on
+	# one that is started anew has dropped its frame
+	for ((i = 0; i < 8; i++)); do
+		for iface in "${ifaces[@]}"; do
+			cansend "$iface" 123#13
+		done
+		leap 0.5
+	done
+	eq_said "USB resets" 1 intf_stat a recovery/usb_resets
+	for i in 0 1 2; do
+		iface=${ifaces[i]}
+		on_bus "$iface" "a:$i"
+		get n link_stat "$iface" tx_packets
+		ok "cansend" cansend "$iface" 123#12
+		wait_for 20 "echo" is $((n + 1)) link_stat "$iface" tx_packets
+	done
+}
+
 # A pipe that is of no use any more, of which nobody wants much: four failures
 test_out_rarely() {
 	one candlelight-fd
@@ -469,4 +551,4 @@ ktap_run test_refuses_start test_fails_for_good test_full_bus test_held_up test_
 	test_not_behind test_one_shot_behind test_shared test_hung_before test_hung_passive \
 	test_both_lost test_hung_full_bus test_closed test_closed_unheard \
 	test_time_rings test_second_halt test_passive_asked test_passive_unasked \
-	test_out_rarely test_glitches
+	test_deaf test_queue_dead test_out_rarely test_glitches
