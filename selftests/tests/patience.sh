@@ -487,11 +487,11 @@ test_queue_dead() {
 	local i n iface ifaces=()
 
 	for i in t u v; do
-		emu_ok bus name=$i ack=on
+		emu_ok bus name="$i" ack=on
 	done
 	adapter a cannectivity channels=3 bus=t,u,v
 	for i in 0 1 2; do
-		get iface netdev a $i || fail "no interface"
+		get iface netdev a "$i" || fail "no interface"
 		ifaces+=("$iface")
 		up "$iface"
 	done
