@@ -27,12 +27,6 @@
 #include "gs_usb_ng.h"
 #include "zerocopy.h"
 
-/* How long ago CANable 2.5 may have dropped its frames when we hear of it: it sends an error frame
- * every 100 ms at most (protocol.md 4.8), and IN transfers may have failed meanwhile. But less than
- * the half second for which the oldest of them had waited.
- */
-#define GS_LOST_SINCE	msecs_to_jiffies(400)
-
 /* A frame that was overtaken is given up after so many times its age even if IN transfers fail; and
  * that it was missed so long ago says nothing any more
  */
@@ -692,8 +686,9 @@ static void gs_usb_ng_tx_add_overdue(struct gs_tx_view *view, const struct gs_dm
  * gs_usb_ng_tx_lost() - the device says that it has dropped the frames it had
  * @ch: the channel, running
  *
- * A frame whose transfer is not over was not among them. Perhaps neither was one that was sent not
- * long before: it fails as the others do, but its slot is kept aside.
+ * A frame whose transfer is not over was not among them. Neither were those that were sent
+ * since: it says so 100 ms later at most (protocol.md 4.8), and behind all that waits for the
+ * host. So each fails, but its slot is kept aside.
  *
  * Context: The poll.
  */
@@ -703,26 +698,18 @@ void gs_usb_ng_tx_lost(struct gs_channel *ch)
 	struct gs_dma_slot *slot;
 	unsigned int next = 0;
 	unsigned long state;
-	bool doubtful;
 
 	for (; (slot = gs_usb_ng_tx_next(ch, &next)); gs_usb_ng_tx_put(ch, slot)) {
 		frame = &ch->frame[slot->index];
-		/* Then it is this frame's time, and reference; pairs with the release in xmit */
+		/* Then it is this frame's reference; pairs with the release in xmit */
 		state = smp_load_acquire(&frame->state);
-		doubtful = time_before(jiffies, READ_ONCE(frame->sent) + GS_LOST_SINCE);
-		if (state & BIT(GS_TX_ASIDE)) {
-			if (!doubtful && test_and_clear_bit(GS_TX_ASIDE, &frame->state))
-				gs_usb_ng_tx_release(ch, slot);
-			continue;
-		}
 		/* One reference for the echo, and ours. It may say so twice before the poll
 		 * comes to it.
 		 */
 		if (!(state & BIT(GS_TX_OWED)) || state & BIT(GS_TX_FAILED) ||
 		    atomic_read(&slot->ref) != 2)
 			continue;
-		if (doubtful)
-			set_bit(GS_TX_DOUBTFUL, &frame->state);
+		set_bit(GS_TX_DOUBTFUL, &frame->state);
 		gs_usb_ng_tx_lose(ch, frame);
 	}
 	gs_usb_ng_poll_soon(ch->dev);

@@ -440,6 +440,26 @@ works_again() {
 	talk
 }
 
+# That it has thrown away what it had may reach the host half a second later, behind all else that waits
+# for it: until the echoes come, or are overdue, the device may have any of the frames, and room for 32.
+# The referee counts them.
+test_lost_late() {
+	one canable25
+	up "$A"
+	emu_ok bus name=t ack=off
+	# three have left the queue, and are echoed
+	ok "cangen" cangen -g 0 -p 1000 -n 12 -I i -L 8 -D i "$A"
+	leap 0.45
+	emu_ok inject id=a hex=ffffffff050000200800000000000000001000000000000000
+	wait_for 20 "failures" is 9 link_stat "$A" tx_errors
+	ok "cangen" cangen -g 0 -p 1000 -n 28 -I i -L 8 -D i "$A"
+	emu_ok bus name=t ack=on
+	wait_for 20 "echoes" is 31 link_stat "$A" tx_packets
+	eq_said "echoes of frames that had failed" 9 stat_of "$A" echo_duplicate
+	eq_said "slots in use" 0 stat_of "$A" tx_pool_in_use
+	eq_said "tx_stuck" 0 stat_of "$A" tx_stuck
+}
+
 # talk_each DATA: both channels of a pair send and receive a frame four times a second, for 25 seconds
 talk_each() {
 	local i
@@ -551,4 +571,4 @@ ktap_run test_refuses_start test_fails_for_good test_full_bus test_held_up test_
 	test_not_behind test_one_shot_behind test_shared test_hung_before test_hung_passive \
 	test_both_lost test_hung_full_bus test_closed test_closed_unheard \
 	test_time_rings test_second_halt test_passive_asked test_passive_unasked \
-	test_deaf test_queue_dead test_out_rarely test_glitches
+	test_lost_late test_deaf test_queue_dead test_out_rarely test_glitches
