@@ -1172,8 +1172,11 @@ static unsigned long gs_usb_ng_alive(struct gs_usb_ng *dev, unsigned long until)
 		rx = atomic64_read(&dev->stat[GS_DEV_RX_TRANSFERS]);
 		heard = rx != READ_ONCE(dev->silence_rx);
 		WRITE_ONCE(dev->silence_rx, rx);
-		if (heard && (silence < GS_SILENT_FOR_GOOD || !gs_usb_ng_takes_nothing(dev)))
+		if (heard && (silence < GS_SILENT_FOR_GOOD || !gs_usb_ng_takes_nothing(dev))) {
+			/* As good as an answer: the next doubt is the first one */
+			dev->health = gs_decide(dev->health, GS_SIGN_ANSWER).health;
 			return GS_LOOK_PATIENTLY;
+		}
 		leave = gs_decide_reset(&dev->resets, jiffies_to_msecs(jiffies - dev->reset_stamp));
 		if (leave == GS_LEAVE_LATER)
 			return GS_ASK_AGAIN;

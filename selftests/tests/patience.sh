@@ -471,6 +471,8 @@ talk_each() {
 		ip -details link show >/dev/null
 		leap 0.25
 	done
+	# long enough to be doubted once
+	leap 0.7
 }
 
 # No request is answered, but frames go both ways: those are left alone, and an echo that is lost
