@@ -180,24 +180,11 @@ static bool gs_usb_ng_is_alone(const struct gs_channel *ch)
 	return true;
 }
 
-/**
- * gs_usb_ng_channel_reset() - have the device take a channel off the bus
- * @ch: the channel; lock held
- * @until: deadline, jiffies
- *
- * If that isn't answered the tick asks again, as long as nothing else is done with the channel.
- * In the ELM protocol a channel that was started gets a second one, which ends that mode.
- *
- * Context: Process, sleeps.
- * Return: 0 or the errno of the control request
- */
-int gs_usb_ng_channel_reset(struct gs_channel *ch, unsigned long until)
+static int gs_usb_ng_channel_try_reset(struct gs_channel *ch, unsigned long until)
 {
 	struct gs_usb_ng *dev = ch->dev;
 	s64 no_answers = gs_usb_ng_no_answers(dev);
 	int err;
-
-	lockdep_assert_held(&dev->lock);
 
 	err = gs_usb_ng_reset(dev, ch->index, until);
 	/* Once the channel is stopped the device returns to legacy framing, for the next driver */
@@ -212,6 +199,30 @@ int gs_usb_ng_channel_reset(struct gs_channel *ch, unsigned long until)
 
 	if (ch->started)
 		gs_usb_ng_watch(dev);
+
+	return err;
+}
+
+/**
+ * gs_usb_ng_channel_reset() - have the device take a channel off the bus
+ * @ch: the channel; lock held
+ * @until: deadline, jiffies
+ *
+ * If that isn't answered the tick asks again, as long as nothing else is done with the channel.
+ * In the ELM protocol a channel that was started gets a second one, which ends that mode.
+ *
+ * Context: Process, sleeps.
+ * Return: 0 or the errno of the control request
+ */
+int gs_usb_ng_channel_reset(struct gs_channel *ch, unsigned long until)
+{
+	s64 no_answers = gs_usb_ng_no_answers(ch->dev);
+	int err;
+
+	lockdep_assert_held(&ch->dev->lock);
+
+	err = gs_usb_ng_channel_try_reset(ch, until);
+	gs_usb_ng_tell_request(ch, GS_TELL_RESET, err, no_answers);
 
 	return err;
 }
@@ -237,9 +248,10 @@ int gs_usb_ng_channel_start(struct gs_channel *ch, unsigned long until)
 
 	lockdep_assert_held(&dev->lock);
 
-	err = gs_usb_ng_channel_reset(ch, until);
+	err = gs_usb_ng_channel_try_reset(ch, until);
 	if (err)
 		goto out_report;
+	gs_usb_ng_tell_request(ch, GS_TELL_RESET, 0, 0);
 
 	if (ch->filter_sent) {
 		what = "filter";

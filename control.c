@@ -88,31 +88,27 @@ static void gs_usb_ng_unanswered(struct gs_usb_ng *dev)
 }
 
 /* Keep in mind whether the device answers. One that is being unbound and doesn't isn't waited for
- * once for each channel. What a failure in probe leads to is said there.
+ * once for each channel.
  */
-static int gs_usb_ng_note(struct gs_usb_ng *dev, u8 request, u16 value, int err, int timeout)
+static int gs_usb_ng_note(struct gs_usb_ng *dev, int err, int timeout)
 {
-	bool gone = READ_ONCE(dev->gone);
-
-	if (err == -ETIMEDOUT && timeout < GS_SILENCE_MS)
+	if (err == -ETIMEDOUT) {
+		if (timeout < GS_SILENCE_MS)
+			return err;
+		if (READ_ONCE(dev->gone))
+			WRITE_ONCE(dev->hung, true);
+		else
+			gs_usb_ng_unanswered(dev);
 		return err;
+	}
+
+	if (err == -EPIPE)
+		gs_usb_ng_dev_count(dev, GS_DEV_REFUSED);
+	else if (err && err != -ENOMEM && !gs_usb_ng_is_unlink(err))
+		gs_usb_ng_dev_count(dev, GS_DEV_BAD_ANSWER);
 
 	if (unlikely(READ_ONCE(dev->silence)) && (!err || err == -EPIPE || err == -EREMOTEIO))
 		WRITE_ONCE(dev->silence, 0);
-
-	if (!err || err == -ENOMEM || gs_usb_ng_is_unlink(err))
-		return err;
-
-	if (err != -ETIMEDOUT)
-		gs_usb_ng_dev_count(dev, err == -EPIPE ? GS_DEV_REFUSED : GS_DEV_BAD_ANSWER);
-	else if (gone)
-		WRITE_ONCE(dev->hung, true);
-	else
-		gs_usb_ng_unanswered(dev);
-
-	if (!dev->probing && !gone && gs_usb_ng_odd(dev, GS_ODD_REQUEST))
-		dev_warn(&dev->intf->dev, "vendor request %u, value %u: %pe\n", request, value,
-			 ERR_PTR(err));
 
 	return err;
 }
@@ -121,30 +117,26 @@ static int gs_usb_ng_send(struct gs_usb_ng *dev, u8 request, u16 value, u16 inde
 			  const void *data, u16 size, unsigned long until)
 {
 	int timeout = gs_usb_ng_time_left(dev, until);
-	int err;
 
 	if (!timeout)
 		return -ETIMEDOUT;
 
-	err = usb_control_msg_send(dev->udev, 0, request, GS_REQ_OUT, value, index, data, size,
-				   timeout, GFP_KERNEL);
-
-	return gs_usb_ng_note(dev, request, value, err, timeout);
+	return gs_usb_ng_note(dev, usb_control_msg_send(dev->udev, 0, request, GS_REQ_OUT, value,
+							index, data, size, timeout, GFP_KERNEL),
+			      timeout);
 }
 
 static int gs_usb_ng_recv_once(struct gs_usb_ng *dev, u8 request, u16 value, u16 index, void *data,
 			       u16 size, unsigned long until)
 {
 	int timeout = gs_usb_ng_time_left(dev, until);
-	int err;
 
 	if (!timeout)
 		return -ETIMEDOUT;
 
-	err = usb_control_msg_recv(dev->udev, 0, request, GS_REQ_IN, value, index, data, size,
-				   timeout, GFP_KERNEL);
-
-	return gs_usb_ng_note(dev, request, value, err, timeout);
+	return gs_usb_ng_note(dev, usb_control_msg_recv(dev->udev, 0, request, GS_REQ_IN, value,
+							index, data, size, timeout, GFP_KERNEL),
+			      timeout);
 }
 
 static int gs_usb_ng_recv(struct gs_usb_ng *dev, u8 request, u16 value, u16 index, void *data,

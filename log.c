@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel log is told of things that a device should not do. Each kind has spells, one
+ * What the kernel log is told of things that a device should not send. Each kind has spells, one
  * for all channels: the first of a spell is told in full, by who finds it, and when none has come
  * for a while the log says that it is over, and how many they were. All of them are counted.
  */
@@ -23,7 +23,6 @@ static const char * const gs_odd_names[GS_ODD_NUM] = {
 	[GS_ODD_ECHO_DONE] = "echoes of frames that are done",
 	[GS_ODD_ECHO_STALE] = "stale echoes",
 	[GS_ODD_ECHO_LOST] = "lost echoes",
-	[GS_ODD_REQUEST] = "vendor requests that fail",
 };
 
 /**
@@ -83,4 +82,40 @@ unsigned long gs_usb_ng_odd_look(struct gs_usb_ng *dev)
 	}
 
 	return delay;
+}
+
+/**
+ * gs_usb_ng_tell_request() - what became of a request whose failure has no other consequences
+ * @ch: the channel; lock held
+ * @request: which
+ * @err: what it ended with, 0 for success
+ * @no_answers: gs_usb_ng_no_answers() before it
+ *
+ * The log is told when it begins to fail, by the device's fault, and when it succeeds again.
+ *
+ * Context: Process.
+ */
+void gs_usb_ng_tell_request(struct gs_channel *ch, enum gs_tell request, int err, s64 no_answers)
+{
+	static const char * const names[] = {
+		[GS_TELL_RESET] = "reset",
+		[GS_TELL_STATE] = "state",
+		[GS_TELL_TDC] = "delay compensation",
+	};
+	struct gs_usb_ng *dev = ch->dev;
+
+	lockdep_assert_held(&dev->lock);
+
+	if (!err == !(ch->failing & BIT(request)) || READ_ONCE(dev->gone))
+		return;
+	if (err && !gs_usb_ng_is_its_fault(dev, err, no_answers))
+		return;
+	if (!gs_usb_ng_may_log(dev))
+		return;
+
+	ch->failing ^= BIT(request);
+	if (err)
+		netdev_warn(ch->netdev, "%s request failed: %pe\n", names[request], ERR_PTR(err));
+	else
+		netdev_info(ch->netdev, "%s request succeeds again\n", names[request]);
 }

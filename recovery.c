@@ -646,6 +646,7 @@ static int gs_usb_ng_ask_state(struct gs_channel *ch, struct gs_device_state *st
 		ch->mute++;
 		ch->mute_stamp = jiffies;
 	}
+	gs_usb_ng_tell_request(ch, GS_TELL_STATE, err, no_answers);
 
 	return err;
 }
@@ -693,6 +694,7 @@ static void gs_usb_ng_refresh_tdcv(struct gs_channel *ch)
 	WRITE_ONCE(ch->tdcv_stamp, jiffies);
 	no_answers = gs_usb_ng_no_answers(dev);
 	err = gs_usb_ng_get_tdc(dev, ch->index, &tdc, jiffies + GS_ASK_TIMEOUT);
+	gs_usb_ng_tell_request(ch, GS_TELL_TDC, err, no_answers);
 	/* candleLight may say "off" because of what an earlier request left in its buffer */
 	if (!err && le32_to_cpu(tdc.mode) == GS_TDC_AUTO)
 		WRITE_ONCE(ch->tdcv, min(le32_to_cpu(tdc.tdcv), (u32)INT_MAX));

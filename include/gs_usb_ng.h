@@ -139,7 +139,7 @@ struct gs_stat_desc {
 	enum gs_link_stat link;
 };
 
-/* What a device may do that it should not; see log.c */
+/* What a device may send that it should not, or not send; see log.c */
 enum gs_odd {
 	GS_ODD_SHORT,
 	GS_ODD_NOT_ELM,
@@ -151,9 +151,15 @@ enum gs_odd {
 	GS_ODD_ECHO_DONE,
 	GS_ODD_ECHO_STALE,
 	GS_ODD_ECHO_LOST,
-	GS_ODD_REQUEST,
 
 	GS_ODD_NUM
+};
+
+/* Requests whose failure has no other consequences than a line in the log */
+enum gs_tell {
+	GS_TELL_RESET,
+	GS_TELL_STATE,
+	GS_TELL_TDC,
 };
 
 /**
@@ -282,6 +288,7 @@ struct gs_tx_view {
  * @doubted_bytes: M: data bytes in them
  * @mute: M: times in a row that GET_STATE was not answered since the channel was started
  * @mute_stamp: M: jiffies of the last of them
+ * @failing: M: BIT(GS_TELL_*) of the requests of which the log was told that they fail
  * @start_fails: M: of a channel that was up: starts in a row that failed, GS_START_* each
  * @start_faults: M: of those, and of restarts after bus-off, by the device's fault
  * @start_error: M: errno of the last start that failed, 0 after one that didn't
@@ -336,6 +343,7 @@ struct gs_channel {
 	unsigned long doubted_bytes;
 	unsigned int mute;
 	unsigned long mute_stamp;
+	unsigned long failing;
 	unsigned int start_fails;
 	unsigned int start_faults;
 	int start_error;
@@ -731,6 +739,7 @@ void gs_usb_ng_restart_later(struct gs_channel *ch);
 /* log.c */
 bool gs_usb_ng_odd(struct gs_usb_ng *dev, enum gs_odd kind);
 unsigned long gs_usb_ng_odd_look(struct gs_usb_ng *dev);
+void gs_usb_ng_tell_request(struct gs_channel *ch, enum gs_tell request, int err, s64 no_answers);
 
 /* gs_usb_ng.c */
 int gs_usb_ng_rouse(struct gs_usb_ng *dev);

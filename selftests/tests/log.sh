@@ -193,15 +193,28 @@ test_lost_alone() {
 	eq_said "new starts" 0 stat_of "$A" tx_stuck
 }
 
-# One that nothing else depends on: what a dump wants to know, if the last answer is a second old
-test_request() {
+# What a dump wants to know, if the last answer is a second old
+test_state() {
+	local i
+
 	plug candlelight-fd
 	leap 2
-	emu_ok fault id=a what=stall req=14 n=1
-	ok "dump" ip -d link show "$A"
-	wait_for 20 "refusal" is 1 intf_stat a recovery/refused
-	OVER=12
-	over "vendor request 14, value 0:" "no more vendor requests that fail, 1 in all"
+	emu_ok fault id=a what=stall req=14 n=2
+	for i in 1 2 3; do
+		ok "dump" ip -d link show "$A"
+		leap 2
+	done
+	over "state request failed:" "state request succeeds again"
+	eq_said "refused" 2 intf_stat a recovery/refused
+}
+
+# That a channel goes down
+test_close() {
+	plug candlelight-fd
+	emu_ok fault id=a what=stall req=2 n=1
+	down "$A"
+	up "$A"
+	over "reset request failed:" "reset request succeeds again"
 }
 
 # What a resume can't do at once
@@ -321,5 +334,5 @@ test_flood() {
 ktap_run test_in test_in_halt test_out test_out_halt test_echo test_echoes test_out_hangs \
 	test_start test_bus_off test_restart test_bus_off_own test_usb_reset test_gave_up \
 	test_short test_channel test_dlc test_flags test_fd_off test_not_out test_lost_alone \
-	test_request test_resume \
+	test_state test_close test_resume \
 	test_restarts_refused test_restarts_unanswered test_flood
