@@ -103,8 +103,6 @@ long:
 		selftests/guest/run --guest uml73 --notes selftests/tests/sweep.sh
 	@GS_TEST_SUSPENDS=200 GS_TIMEOUT=14400 \
 		selftests/guest/run --guest qemu612 --notes selftests/tests/suspend.sh
-	@GS_TEST_SUSPENDS=200 GS_TIMEOUT=14400 \
-		selftests/guest/run --guest qemu612-smp --notes selftests/tests/suspend.sh
 
 stress:
 	@GS_TEST_STRESS=20 GS_TIMEOUT=3600 selftests/guest/run --guest uml73 --notes selftests/tests/stress.sh
