@@ -3,6 +3,7 @@
  * What the kernel log is told of things that a device should not send. Each kind has spells, one
  * for all channels: the first of a spell is told in full, by who finds it, and when none has come
  * for a while the log says that it is over, and how many they were. All of them are counted.
+ * And of requests that fail, where nothing else would tell.
  */
 
 #include "gs_usb_ng.h"
