@@ -180,6 +180,7 @@ static bool gs_usb_ng_is_alone(const struct gs_channel *ch)
 	return true;
 }
 
+/* Without a word in the log: a start has its own, see gs_usb_ng_channel_reset() */
 static int gs_usb_ng_channel_try_reset(struct gs_channel *ch, unsigned long until)
 {
 	struct gs_usb_ng *dev = ch->dev;

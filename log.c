@@ -94,7 +94,7 @@ unsigned long gs_usb_ng_odd_look(struct gs_usb_ng *dev)
  *
  * The log is told when it begins to fail, by the device's fault, and when it succeeds again.
  *
- * Context: Process.
+ * Context: Process, the device's lock.
  */
 void gs_usb_ng_tell_request(struct gs_channel *ch, enum gs_tell request, int err, s64 no_answers)
 {

@@ -831,7 +831,7 @@ restarts() {
 
 test_each_restart() {
 	set_up
-	one_by_one 30 15 restarts goes_on
+	one_by_one 39 13 restarts goes_on
 }
 
 halts_in() {
